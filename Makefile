@@ -1,0 +1,60 @@
+# Everything a developer does, each by one word. `make` alone lists the words.
+# Needs nothing but Python 3.11; each environment is built on first use and again when its pins change.
+
+VENV := .venv
+DEV := .venv-dev
+BIND ?= 127.0.0.1:8000
+# Processes that share the suite; tests of one file stay together.
+TEST_PROCESSES ?= auto
+ARGS ?=
+
+PIP_COMPILE := $(DEV)/bin/python -m piptools compile --quiet --generate-hashes --strip-extras \
+	--allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+CODE := softfactory config.py wsgi.py gunicorn.conf.py scripts $(wildcard tests benchmarks)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench format requirements upgrade-requirements clean
+
+help: ## List these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name says; do \
+		printf '  make %-22s %s\n' "$$name" "$$says"; done
+
+run: $(VENV)/.installed ## Serve on port 8000 (BIND=0.0.0.0:8000 for other machines too)
+	@$(VENV)/bin/python scripts/write_env.py
+	@$(VENV)/bin/python -m flask --app wsgi db upgrade
+	@exec $(VENV)/bin/python -m gunicorn -c gunicorn.conf.py --bind $(BIND) $(ARGS) wsgi:app
+
+test: $(DEV)/.installed ## Run the whole suite, with the branches it covers; choose with ARGS="tests/unit -k name"
+	$(DEV)/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --cov --cov-report=term:skip-covered $(ARGS)
+
+lint: $(DEV)/.installed ## Check style, types, layers and known weaknesses
+	$(DEV)/bin/python -m ruff check .
+	$(DEV)/bin/python -m ruff format --check .
+	$(DEV)/bin/python -m mypy $(CODE)
+	$(DEV)/bin/lint-imports --no-cache
+	$(DEV)/bin/python -m bandit --quiet --severity-level medium --recursive --configfile pyproject.toml $(CODE)
+
+bench: $(DEV)/.installed ## Measure a 45 MB form upload: speed beside a plain write, memory of the server
+	$(DEV)/bin/python benchmarks/form_upload.py $(ARGS)
+
+format: $(DEV)/.installed ## Put the code into its one format
+	$(DEV)/bin/python -m ruff check --fix-only --select I,UP .
+	$(DEV)/bin/python -m ruff format .
+
+requirements: $(DEV)/.installed ## Compile requirements*.in into pinned, hashed requirements*.txt
+	$(PIP_COMPILE) $(ARGS) --output-file requirements.txt requirements.in
+	$(PIP_COMPILE) $(ARGS) --output-file requirements-fast.txt requirements-fast.in
+	$(PIP_COMPILE) $(ARGS) --output-file requirements-dev.txt requirements-dev.in
+
+upgrade-requirements: ## The same, with every pin moved to its newest release
+	$(MAKE) requirements ARGS=--upgrade
+
+clean: ## Remove environments and caches; never .env, the database or any file that was uploaded
+	rm -rf $(VENV) $(DEV) .venv-aws .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.installed: requirements.txt requirements-fast.txt scripts/make_venv.sh
+	@PYTHON="$(PYTHON)" sh scripts/make_venv.sh $(VENV) requirements.txt
+
+$(DEV)/.installed: requirements-dev.txt requirements.txt requirements-fast.txt scripts/make_venv.sh
+	@PYTHON="$(PYTHON)" sh scripts/make_venv.sh $(DEV) requirements-dev.txt
