@@ -1,0 +1,1 @@
+"""SoftFactory Files: one file service that answers five contracts."""

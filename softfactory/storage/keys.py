@@ -1,0 +1,205 @@
+"""The layout of keys: what a key may be, which roots a user owns, and how each name is built.
+
+Nobody else builds a key. Source of every rule: contracts/README.md, "Keys".
+"""
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+from softfactory.errors import InvalidInput, InvalidKey
+
+MAX_KEY_BYTES = 1024
+"""S3: object key names are at most 1024 bytes of UTF-8 (Naming Amazon S3 objects)."""
+
+MAX_FILENAME_BYTES = MAX_KEY_BYTES
+"""What is kept of a client's name; the key of a file may keep less."""
+
+SHARED_ROOTS = ("users", "uploads")
+"""The first segments below which several users have their roots."""
+
+RESERVED_ROOTS = frozenset(
+    {"users", "uploads", "public", "files", "media", "static", "temp_uploads"}
+)
+"""First segments that no username may take; compared in lower case."""
+
+STAGING_FOLDER = ".uploads/"
+"""Below a user's ``<username>/`` root: bytes that were sent and are not confirmed yet."""
+
+
+class Key(str):
+    """An object's name, valid by construction.
+
+    Valid UTF-8, 1 to 1024 bytes, with no empty, ``.`` or ``..`` segment and no control character.
+
+    Raises:
+        InvalidKey: the string breaks one of these rules.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, value: str) -> Self:
+        """Return ``value`` as a key, or raise InvalidKey."""
+        _check(value, segments=value.split("/"))
+        return super().__new__(cls, value)
+
+    @property
+    def filename(self) -> str:
+        """The last segment."""
+        return self.rsplit("/", 1)[-1]
+
+    @property
+    def folder(self) -> str:
+        """Everything up to and including the last slash; empty at the top."""
+        return self[: -len(self.filename)]
+
+
+class FolderKey(Key):
+    """The key of a folder's marker object: a key followed by one slash.
+
+    Raises:
+        InvalidKey: the string without its trailing slash is no key.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, value: str) -> Self:
+        """Return ``value`` with exactly its one trailing slash (added where it is missing)."""
+        value = value if value.endswith("/") else value + "/"
+        _check(value, segments=value[:-1].split("/"))
+        return str.__new__(cls, value)
+
+    @property
+    def filename(self) -> str:
+        """The folder's own name, without the slash."""
+        return self[:-1].rsplit("/", 1)[-1]
+
+    @property
+    def folder(self) -> str:
+        """The prefix of the folder that holds this one; empty at the top."""
+        return self[: -len(self.filename) - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """The three prefixes of one user; each ends in a slash.
+
+    Attributes:
+        browser: ``users/<uuid>/``, where the client names the keys.
+        uploads: ``uploads/<user id>/``, where files and uploads write.
+        home: ``<username>/``, where drive and simple write.
+    """
+
+    browser: str
+    uploads: str
+    home: str
+
+    @classmethod
+    def of(cls, *, uuid: str, user_id: int, username: str) -> Self:
+        """Return the roots of the user with these three names."""
+        return cls(f"users/{uuid}/", f"uploads/{user_id}/", f"{username}/")
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the three prefixes."""
+        yield from (self.browser, self.uploads, self.home)
+
+    def owns(self, key: str) -> bool:
+        """Whether ``key``, or the prefix ``key``, lies in one of the roots."""
+        return key.startswith((self.browser, self.uploads, self.home))
+
+
+def is_reserved_root(name: str) -> bool:
+    """Whether ``name`` is a first segment that no user may be called."""
+    return name.lower() in RESERVED_ROOTS
+
+
+def upload_key(*, user_id: int, now: datetime, filename: str, unique: str = "") -> Key:
+    """Return ``uploads/<user id>/<YYYYmmdd_HHMMSS>_<filename>``.
+
+    Args:
+        now: the moment of the upload; written in UTC.
+        filename: as ``clean_filename`` returned it.
+        unique: told apart from a file of the same name and second by these characters.
+    """
+    stamp = now.astimezone(UTC).strftime("%Y%m%d_%H%M%S")
+    return _fit(f"uploads/{user_id}/{stamp}_" + (f"{unique}_" if unique else ""), filename)
+
+
+def simple_key(*, username: str, unique: str, filename: str) -> Key:
+    """Return ``<username>/<unique>_<filename>``; ``filename`` as ``clean_filename`` returned it."""
+    return _fit(f"{username}/{unique}_", filename)
+
+
+def drive_key(*, username: str, filename: str) -> Key:
+    """Return ``<username>/<filename>``.
+
+    Raises:
+        InvalidKey: that is too long, or no key for another reason.
+    """
+    return Key(f"{username}/{filename}")
+
+
+def staging_key(*, username: str, unique: str, filename: str) -> Key:
+    """Return where the bytes of an unconfirmed upload wait: ``<username>/.uploads/<unique>/...``."""
+    return _fit(f"{username}/{STAGING_FOLDER}{unique}/", filename)
+
+
+def is_staging(key: str) -> bool:
+    """Whether ``key`` lies where unconfirmed bytes wait; no list of any contract shows it."""
+    root, _, rest = key.partition("/")
+    return root not in ("users", "uploads") and rest.startswith(STAGING_FOLDER)
+
+
+def clean_filename(filename: str) -> str:
+    """Return the part of a client's ``filename`` that can stand as the last segment of a key.
+
+    Unicode stays, in its NFC form; folders and control characters go.
+
+    Raises:
+        InvalidInput: nothing that could be a name is left.
+    """
+    name = unicodedata.normalize("NFC", filename.rsplit("/", 1)[-1])
+    name = "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cs")).strip()
+    if name in ("", ".", ".."):
+        raise InvalidInput.of("file", "The file has no usable name. Give it a file name.")
+    return _shortened(name, MAX_FILENAME_BYTES)
+
+
+def check_prefix(prefix: str) -> None:
+    """Return if keys can begin with ``prefix``, which may end in the midst of a segment.
+
+    Raises:
+        InvalidKey: none can.
+    """
+    *folders, rest = prefix.split("/")
+    _check(prefix, segments=[*folders, ".."] if rest == ".." else folders, name="prefix")
+
+
+def _fit(prefix: str, filename: str) -> Key:
+    """Join the two, shortening the stem of ``filename`` where the key would be too long."""
+    return Key(prefix + _shortened(filename, MAX_KEY_BYTES - len(prefix.encode())))
+
+
+def _shortened(filename: str, room: int) -> str:
+    """Return ``filename`` in at most ``room`` bytes; the stem gives way, a short extension stays."""
+    if len(filename.encode()) <= room:
+        return filename
+    stem, dot, extension = filename.rpartition(".")
+    suffix = dot + extension if stem and len(extension.encode()) <= 20 else ""  # noqa: PLR2004
+    kept = (stem if suffix else filename).encode()[: room - len(suffix.encode())]
+    return kept.decode(errors="ignore") + suffix
+
+
+def _check(value: str, *, segments: list[str], name: str = "key") -> None:
+    try:
+        encoded = value.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidKey.of(name, f"The {name} is not valid UTF-8.") from error
+    if len(encoded) > MAX_KEY_BYTES:
+        raise InvalidKey.of(name, f"The {name} is longer than {MAX_KEY_BYTES} bytes.")
+    if any(unicodedata.category(c) == "Cc" for c in value):
+        raise InvalidKey.of(name, f"The {name} has a control character in it.")
+    if any(segment in ("", ".", "..") for segment in segments):
+        raise InvalidKey.of(name, f"The {name} has an empty, '.' or '..' segment.")

@@ -1,0 +1,112 @@
+"""What all the verbs of the local storage share: its index, its files, its clock."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from sqlite3 import Connection
+
+from softfactory.clock import Clock, utc_now
+from softfactory.errors import InvalidInput
+from softfactory.storage.base import ObjectInfo
+from softfactory.storage.local import versions
+from softfactory.storage.local.files import FileStore
+from softfactory.storage.local.index import Index
+from softfactory.storage.local.times import to_ticks
+from softfactory.storage.local.upload_directories import UploadDirectories
+from softfactory.storage.local.versions import Version
+from softfactory.storage.signing import UrlSigner
+
+NULL_VERSION = "null"
+"""S3: the id of an object's one version where no versions are kept."""
+
+MAX_METADATA_BYTES = 2048
+"""S3: names and values of user-defined metadata have at most 2 KB together."""
+
+_METADATA_NAME = re.compile("[a-z0-9-]+")
+_METADATA_VALUE = re.compile("[ -~]*")
+
+
+class LocalBase:
+    """One directory: ``index.sqlite3``, ``files/`` and ``temp_uploads/``."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        signer: UrlSigner,
+        restore_delay: timedelta = timedelta(0),
+        versioning: bool = True,
+        clock: Clock = utc_now,
+    ) -> None:
+        """Store below ``root``, which is made when something is first stored.
+
+        Args:
+            signer: signs this storage's URLs.
+            restore_delay: how long bringing an archived object back takes.
+            versioning: whether replaced and deleted objects stay behind as versions.
+            clock: decides every time that is kept or compared.
+        """
+        self._root = root
+        self._signer = signer
+        self._restore_delay = restore_delay
+        self._versioning = versioning
+        self._clock = clock
+        self._index = Index(root / "index.sqlite3")
+        self._files = FileStore(root)
+        self._directories = UploadDirectories(root)
+
+    def close(self) -> None:
+        """Close the index's connections; the next use opens them again. Safe to repeat."""
+        self._index.close()
+
+    def _now(self) -> int:
+        return to_ticks(self._clock())
+
+    def _info(self, version: Version) -> ObjectInfo:
+        return version.info(self._clock(), versioning=self._versioning)
+
+    def _find(self, connection: Connection, key: str, version_id: str | None) -> Version:
+        """Return the version asked for; without versions, ``null`` names the object itself."""
+        is_null = version_id == NULL_VERSION and not self._versioning
+        return versions.find(connection, key, None if is_null else version_id)
+
+    def _alter(self, key: str, alter: Callable[[Version], Version]) -> ObjectInfo:
+        """Change the current version of ``key`` in its place; its bytes must be readable."""
+
+        def change(connection: Connection) -> tuple[Version, list[str]]:
+            found = versions.find(connection, key)
+            found.must_be_readable(self._clock())
+            altered = alter(found)
+            versions.update(connection, altered)
+            return altered, []
+
+        return self._write(change)
+
+    def _write(self, change: Callable[[Connection], tuple[Version, list[str]]]) -> ObjectInfo:
+        """Commit a change that makes or alters a version, and tell of it."""
+        return self._settled(*self._index.write(change))
+
+    def _settled(self, version: Version, spare: list[str]) -> ObjectInfo:
+        """Remove the files that a committed change left over; return what it made."""
+        self._files.remove(spare)
+        return self._info(version)
+
+
+def dump_metadata(metadata: Mapping[str, str] | None) -> str:
+    """Return ``metadata`` as the index keeps it.
+
+    Raises:
+        InvalidInput: it is more than S3 would take (base.Storage.put).
+    """
+    metadata = metadata or {}
+    for name, value in metadata.items():
+        if not _METADATA_NAME.fullmatch(name) or not _METADATA_VALUE.fullmatch(value):
+            raise InvalidInput.of(
+                "metadata",
+                "Metadata names are lower-case letters, digits and hyphens; values printable ASCII.",
+            )
+    if sum(len(name) + len(value) for name, value in metadata.items()) > MAX_METADATA_BYTES:
+        raise InvalidInput.of("metadata", f"Metadata has at most {MAX_METADATA_BYTES} bytes.")
+    return json.dumps(dict(metadata))

@@ -1,0 +1,103 @@
+"""Pages of a list: scans of one range of one index, which cost what they return."""
+
+import sqlite3
+from collections.abc import Generator
+from contextlib import closing
+from itertools import islice
+
+from softfactory.errors import InvalidInput
+from softfactory.storage.base import MAX_LIST_LIMIT, ObjectPage, ObjectSummary
+from softfactory.storage.local.times import from_ticks
+
+_LAST = "\U0010ffff"
+"""The last character in key order; put behind a common prefix it stands for all of its keys."""
+
+_SURROGATES, _BEHIND_SURROGATES = 0xD800, 0xE000
+"""Where the code points begin that no text may have, and where they end."""
+
+_SCAN = """
+SELECT key, size, etag, modified, storage_class FROM versions INDEXED BY listing
+WHERE noncurrent_since IS NULL AND file <> '' AND key >= ? AND key < ? ORDER BY key
+"""
+
+
+def page(
+    connection: sqlite3.Connection, prefix: str, delimiter: str, start_after: str, limit: int
+) -> ObjectPage:
+    """Return one page, as ``Storage.list_objects`` promises it.
+
+    Raises:
+        InvalidInput: ``limit`` is below 1, or a string is not valid UTF-8.
+    """
+    if limit < 1:
+        raise InvalidInput.of("limit", "The limit must be a positive whole number.")
+    limit = min(limit, MAX_LIST_LIMIT)
+    with closing(_entries(connection, prefix, delimiter, start_after)) as entries:
+        found = list(islice(entries, limit + 1))
+    shown = found[:limit]
+    return ObjectPage(
+        objects=[entry for entry in shown if isinstance(entry, ObjectSummary)],
+        prefixes=[entry for entry in shown if isinstance(entry, str)],
+        next_start_after=_position(shown[-1]) if len(found) > limit else None,
+    )
+
+
+def first_after(prefix: str) -> str | None:
+    """Return the first string in key order behind all that begin with ``prefix``; None: none is.
+
+    Raises:
+        InvalidInput: ``prefix`` is not valid UTF-8.
+    """
+    _check(prefix)
+    kept = prefix.rstrip(_LAST)
+    if not kept:
+        return None
+    code = ord(kept[-1]) + 1
+    return kept[:-1] + chr(_BEHIND_SURROGATES if code == _SURROGATES else code)
+
+
+def _entries(
+    connection: sqlite3.Connection, prefix: str, delimiter: str, start_after: str
+) -> Generator[ObjectSummary | str, None, None]:
+    """Yield objects and common prefixes in key order, passing over a prefix with one seek."""
+    # Behind every text comes, in SQLite's order, every blob.
+    end = first_after(prefix) or b""
+    low: str | None = max(prefix, _behind(start_after, prefix, delimiter) or "")
+    while low is not None:
+        for key, size, etag, modified, storage_class in connection.execute(_SCAN, (low, end)):
+            rolled_up = _common_prefix(key, prefix, delimiter)
+            if rolled_up:
+                yield rolled_up
+                low = first_after(rolled_up)
+                break
+            yield ObjectSummary(key, size, etag, from_ticks(modified), storage_class)
+        else:
+            return
+
+
+def _common_prefix(key: str, prefix: str, delimiter: str) -> str:
+    """Return the common prefix that ``key`` is rolled up into; empty where it is not."""
+    at = key.find(delimiter, len(prefix)) if delimiter else -1
+    return key[: at + len(delimiter)] if at >= 0 else ""
+
+
+def _position(entry: ObjectSummary | str) -> str:
+    return entry + _LAST if isinstance(entry, str) else entry.key
+
+
+def _behind(start_after: str, prefix: str, delimiter: str) -> str | None:
+    """Return the first string behind ``start_after``, or behind the common prefix it stands for."""
+    _check(start_after)
+    if not start_after:
+        return None
+    rolled_up = start_after.removesuffix(_LAST)
+    if rolled_up != start_after and rolled_up == _common_prefix(rolled_up, prefix, delimiter):
+        return first_after(rolled_up)
+    return start_after + "\0"
+
+
+def _check(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput("The prefix or position is not valid UTF-8.") from error

@@ -1,0 +1,111 @@
+"""The index's tables, and how a connection to them is opened."""
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+
+from softfactory.storage.local.directories import make_root
+
+SCHEMA_VERSION = 1
+"""Kept in the file's ``user_version``; raised with each change of the tables."""
+
+BUSY_SECONDS = 30.0
+"""How long a writer waits for the other processes' commits before it gives up."""
+
+# Times are microseconds since 1970 in UTC. The current version of a key is always the row with
+# its highest id; ``noncurrent_since`` says the same for indexes that have no room for the others.
+# A row with an empty file is a delete marker. Text compares as BINARY: S3's order, UTF-8 bytes.
+_TABLES = """
+CREATE TABLE versions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL,
+    file TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    etag TEXT NOT NULL,
+    content_type TEXT NOT NULL,
+    storage_class TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    modified INTEGER NOT NULL,
+    noncurrent_since INTEGER,
+    restored_from INTEGER,
+    restored_until INTEGER
+) STRICT;
+CREATE INDEX history ON versions (key);
+-- The last two are in it only because SQLite reads them for the condition all the same.
+CREATE INDEX listing ON versions (
+    key, size, etag, modified, storage_class, noncurrent_since, file
+)
+    WHERE noncurrent_since IS NULL AND file <> '';
+CREATE INDEX noncurrent ON versions (noncurrent_since) WHERE noncurrent_since IS NOT NULL;
+CREATE INDEX files ON versions (file);
+
+CREATE TABLE uploads (
+    upload_id TEXT PRIMARY KEY,
+    key TEXT NOT NULL,
+    content_type TEXT NOT NULL,
+    storage_class TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    part_size INTEGER,
+    size INTEGER,
+    last_activity INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX upload_keys ON uploads (key);
+
+-- No etag: someone is writing into the part's slot. No file: the bytes are in the slot.
+CREATE TABLE parts (
+    upload_id TEXT NOT NULL,
+    part_number INTEGER NOT NULL,
+    etag TEXT,
+    size INTEGER NOT NULL,
+    file TEXT,
+    PRIMARY KEY (upload_id, part_number)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a new connection to the index at ``path``, making it where there is none.
+
+    Raises:
+        sqlite3.Error: it is damaged, locked for too long, or of a newer version of the service.
+        OSError: its directory cannot be made.
+    """
+    make_root(path.parent)
+    # Another thread may close the connection before a fork, hence check_same_thread.
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    try:
+        _prepare(connection, path.parent)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, directory: Path) -> None:
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA journal_size_limit = {64 * 1024 * 1024}")
+    if _version(connection) == SCHEMA_VERSION:
+        return
+    # Two processes that switch a new file to WAL at once can fail with "locked" at once; so they
+    # take turns.
+    lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = _version(connection)
+        if found not in (0, SCHEMA_VERSION):
+            raise sqlite3.DatabaseError(f"The index has schema {found}, not {SCHEMA_VERSION}.")
+        if found == 0:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            )
+            os.fsync(lock)
+    finally:
+        os.close(lock)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

@@ -1,0 +1,77 @@
+"""Deleting: one object, one version, many at once."""
+
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from softfactory.errors import ObjectNotFound, StorageError
+from softfactory.storage.base import MAX_LIST_LIMIT, DeleteFailure
+from softfactory.storage.keys import Key
+from softfactory.storage.s3.bucket import Bucket
+from softfactory.storage.s3.errors import storage_errors
+from softfactory.storage.s3.reading import version_argument
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+logger = logging.getLogger(__name__)
+
+_UNFIT_FOR_XML = re.compile("[\ufffe\uffff]")
+"""What a key may hold and DeleteObjects can't name: XML 1.0 has no way to write them."""
+
+
+class Deleter(Bucket):
+    """The verbs that delete what they are told."""
+
+    def delete(self, key: Key, *, version_id: str | None = None) -> None:
+        """Delete the object, or one version for good."""
+        try:
+            with storage_errors(version_id=version_id):
+                self.client.delete_object(
+                    Bucket=self.bucket, Key=key, **version_argument(version_id)
+                )
+        except ObjectNotFound:
+            return
+
+    def delete_many(self, keys: Sequence[Key]) -> list[DeleteFailure]:
+        """Delete the objects, 1000 a request; a request that fails fails for each of its keys."""
+        odd = [key for key in keys if _UNFIT_FOR_XML.search(key)]
+        failures = self.delete_all({"Key": key} for key in keys if not _UNFIT_FOR_XML.search(key))
+        for key in odd:
+            try:
+                self.delete(key)
+            except StorageError:
+                failures.append(_failure(key))
+        return failures
+
+    def delete_all(self, targets: "Iterable[ObjectIdentifierTypeDef]") -> list[DeleteFailure]:
+        """Delete objects and versions, 1000 a request; return those that could not be."""
+        remaining = iter(targets)
+        failures: list[DeleteFailure] = []
+        while batch := list(islice(remaining, MAX_LIST_LIMIT)):
+            try:
+                failures += self._delete_batch(batch)
+            except StorageError as error:
+                logger.warning("could not delete %d objects", len(batch), exc_info=error)
+                failures += [_failure(target["Key"]) for target in batch]
+        return failures
+
+    def _delete_batch(self, batch: "list[ObjectIdentifierTypeDef]") -> list[DeleteFailure]:
+        with storage_errors():
+            answer = self.client.delete_objects(
+                Bucket=self.bucket, Delete={"Objects": batch, "Quiet": True}
+            )
+        errors = [
+            error
+            for error in answer.get("Errors", [])
+            if error.get("Code") not in ("NoSuchKey", "NoSuchVersion")
+        ]
+        for error in errors:
+            logger.warning("S3 did not delete an object: %s", error.get("Code"))
+        return [_failure(error.get("Key", "")) for error in errors]
+
+
+def _failure(key: str) -> DeleteFailure:
+    return DeleteFailure(key, StorageError.code, StorageError.default_message)

@@ -1,0 +1,144 @@
+"""Listing: objects page by page, and the versions of one key.
+
+Keys come URL-encoded and are decoded by botocore, so that any character survives XML.
+"""
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from softfactory.storage.base import (
+    MAX_LIST_LIMIT,
+    ObjectPage,
+    ObjectSummary,
+    ObjectVersion,
+    StorageClass,
+)
+from softfactory.storage.keys import Key
+from softfactory.storage.s3.bucket import Bucket
+from softfactory.storage.s3.errors import storage_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_s3.type_defs import (
+        DeleteMarkerEntryTypeDef,
+        ListObjectsV2OutputTypeDef,
+        ListObjectVersionsOutputTypeDef,
+        ObjectVersionTypeDef,
+    )
+
+LAST_CHARACTER = "\U0010ffff"
+"""The highest code point: behind a prefix, it stands after every key below that prefix."""
+
+
+class Lister(Bucket):
+    """The verbs that list."""
+
+    def list_objects(
+        self,
+        prefix: str = "",
+        *,
+        delimiter: str = "",
+        start_after: str = "",
+        limit: int = MAX_LIST_LIMIT,
+    ) -> ObjectPage:
+        """Return one page by one ListObjectsV2, or by more where the first are empty.
+
+        S3 may end a page early, with nothing on it, while more is to come.
+        """
+        arguments: dict[str, Any] = {
+            "Bucket": self.bucket,
+            "Prefix": prefix,
+            "Delimiter": delimiter,
+            "StartAfter": _past_prefix(start_after, prefix, delimiter),
+            "MaxKeys": limit,
+        }
+        with storage_errors():
+            answer = self.client.list_objects_v2(**arguments)
+            while answer["IsTruncated"] and not _names(answer):
+                arguments["ContinuationToken"] = answer["NextContinuationToken"]
+                answer = self.client.list_objects_v2(**arguments)
+        objects = [
+            ObjectSummary(
+                key=item["Key"],
+                size=item["Size"],
+                etag=item["ETag"].strip('"'),
+                last_modified=item["LastModified"].astimezone(UTC),
+                storage_class=item.get("StorageClass") or StorageClass.STANDARD,
+            )
+            for item in answer.get("Contents", [])
+        ]
+        prefixes = [item["Prefix"] for item in answer.get("CommonPrefixes", [])]
+        last = max(_names(answer), default=None)
+        return ObjectPage(objects, prefixes, last if answer["IsTruncated"] else None)
+
+    def list_versions(self, key: Key) -> list[ObjectVersion]:
+        """Return the versions of this key; the listing ends where the next key begins."""
+        return [
+            version
+            for page in self.version_pages(key, stop_behind=True)
+            for version in (_object_version(item) for item in page.get("Versions", []))
+            if version.key == key
+        ]
+
+    def version_pages(
+        self, prefix: str = "", *, stop_behind: bool = False
+    ) -> "Iterator[ListObjectVersionsOutputTypeDef]":
+        """Yield ListObjectVersions pages below ``prefix``, in key order, newest first of a key.
+
+        Args:
+            stop_behind: end with the key that is ``prefix`` itself.
+        """
+        pages = iter(
+            self.client.get_paginator("list_object_versions").paginate(
+                Bucket=self.bucket, Prefix=prefix
+            )
+        )
+        while True:
+            with storage_errors():
+                page = next(pages, None)
+            if page is None:
+                return
+            yield page
+            if stop_behind and any(entry["Key"] != prefix for entry in entries(page)):
+                return
+
+
+def entries(
+    page: "ListObjectVersionsOutputTypeDef",
+) -> "list[ObjectVersionTypeDef | DeleteMarkerEntryTypeDef]":
+    """Return the page's versions and delete markers, the two apart from each other."""
+    return [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+
+
+def _names(answer: "ListObjectsV2OutputTypeDef") -> list[str]:
+    """Return, for each item of a page, what stands right behind it in key order."""
+    return [
+        *(item["Key"] for item in answer.get("Contents", [])),
+        *(item["Prefix"] + LAST_CHARACTER for item in answer.get("CommonPrefixes", [])),
+    ]
+
+
+def _past_prefix(start_after: str, prefix: str, delimiter: str) -> str:
+    """Return ``start_after``, moved behind the common prefix that it lies in.
+
+    Servers disagree whether a prefix is listed again that begins before ``start_after`` and holds
+    keys behind it. In key order it does not come after, so here it is not.
+    """
+    if delimiter and start_after.startswith(prefix):
+        at = start_after.find(delimiter, len(prefix))
+        if at >= 0:
+            return start_after[: at + len(delimiter)] + LAST_CHARACTER
+    return start_after
+
+
+def _object_version(item: "ObjectVersionTypeDef") -> ObjectVersion:
+    return ObjectVersion(
+        key=item["Key"],
+        size=item["Size"],
+        etag=item["ETag"].strip('"'),
+        last_modified=item["LastModified"].astimezone(UTC),
+        storage_class=item.get("StorageClass") or StorageClass.STANDARD,
+        version_id=item["VersionId"],
+        is_latest=item["IsLatest"],
+    )
