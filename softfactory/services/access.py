@@ -1,0 +1,114 @@
+"""Whose file it is: the one place where a file is looked up on behalf of a user."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy.orm import Session
+
+from softfactory.errors import NotFound, PermissionDenied
+from softfactory.models import FileUpload, UploadStatus, User
+
+HOLDING = (
+    UploadStatus.PENDING.value,
+    UploadStatus.UPLOADING.value,
+    UploadStatus.COMPLETED.value,
+)
+
+MAX_ID = 2**63 - 1
+"""The largest number that a 64-bit id column holds; databases refuse to compare with more."""
+
+
+def is_alive(now: datetime) -> ColumnElement[bool]:
+    """Return the condition of files that their clients can see: completed and not expired."""
+    return and_(
+        FileUpload.status == UploadStatus.COMPLETED.value,
+        or_(FileUpload.expires_at.is_(None), FileUpload.expires_at > now),
+    )
+
+
+def holds_its_key() -> ColumnElement[bool]:
+    """Return the condition of rows whose key nobody else can take."""
+    return and_(FileUpload.staging_key.is_(None), FileUpload.status.in_(HOLDING))
+
+
+def find_file(
+    session: Session, user: User, file_id: int, *, now: datetime, lock: bool = False
+) -> FileUpload:
+    """Return the living file of this id that ``user`` may reach: their own, or any as an admin.
+
+    Args:
+        lock: hold the row until the transaction ends; what is returned is then current.
+
+    Raises:
+        NotFound: no such file, or no longer.
+        PermissionDenied: it is someone else's.
+    """
+    query = select(FileUpload).where(FileUpload.id == file_id, is_alive(now))
+    if lock:
+        query = query.with_for_update()
+    file = session.scalar(query) if 0 < file_id <= MAX_ID else None
+    if file is None:
+        raise NotFound("File not found.")
+    require_reach(user, file)
+    return file
+
+
+def require_reach(user: User, file: FileUpload) -> None:
+    """Return if ``user`` may read and delete the file: their own, or any as an admin.
+
+    Raises:
+        PermissionDenied: it is someone else's.
+    """
+    if file.user_id != user.id and not user.is_admin:
+        raise PermissionDenied("Not authorized: this file belongs to another user.")
+
+
+def require_key(user: User, key: str, *, to_write: bool = False) -> None:
+    """Return if ``user`` may reach the key or prefix: below their own roots, or any as an admin.
+
+    Args:
+        to_write: an administrator reads, aborts and deletes everywhere, and writes only their own.
+
+    Raises:
+        PermissionDenied: it lies outside.
+    """
+    if not user.roots.owns(key) and (to_write or not user.is_admin):
+        raise PermissionDenied("Not authorized: the key lies outside your own prefixes.")
+
+
+def owner_of(session: Session, key: str) -> User | None:
+    """Return the user below whose root ``key`` lies, None where it is nobody's."""
+    root, _, rest = key.partition("/")
+    name, slash, _ = rest.partition("/")
+    if root == "users":
+        query = select(User).where(User.uuid == name)
+    elif root == "uploads" and name.isascii() and name.isdigit() and int(name[:19]) <= MAX_ID:
+        query = select(User).where(User.id == int(name[:19]))
+    else:
+        slash, query = "/" if rest else "", select(User).where(User.username == root)
+    return session.scalar(query) if slash else None
+
+
+def expired_keys(session: Session, keys: Collection[str], *, now: datetime) -> set[str]:
+    """Return those of ``keys`` whose files have expired, by one query."""
+    if not keys:
+        return set()
+    query = select(FileUpload.file_key).where(FileUpload.file_key.in_(keys), _has_expired(now))
+    return {*session.scalars(query)}
+
+
+def refuse_expired(session: Session, key: str, *, now: datetime) -> None:
+    """Return unless the file of this key has expired, however its URL was signed.
+
+    Raises:
+        NotFound: it has; its URLs die with it.
+    """
+    expired = exists().where(FileUpload.file_key == key, _has_expired(now))
+    if session.scalar(select(expired)):
+        raise NotFound("File not found: it has expired.")
+
+
+def _has_expired(now: datetime) -> ColumnElement[bool]:
+    completed = FileUpload.status == UploadStatus.COMPLETED.value
+    return and_(completed, FileUpload.expires_at <= now)

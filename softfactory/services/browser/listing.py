@@ -1,0 +1,125 @@
+"""Lists of the browser: one folder at a time, and a search through all of them."""
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Self
+
+from softfactory.models import User
+from softfactory.services.access import require_key
+from softfactory.services.visible import VisibleObjects
+from softfactory.storage.base import ObjectSummary
+from softfactory.storage.keys import check_prefix
+
+DELIMITER = "/"
+
+MAX_RESULTS = 1000
+"""Results of one search (contracts: Files)."""
+
+REFILLS = 5
+"""How often a page that hidden objects left short is filled up before it goes out short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of a list: an object, or a folder, of which nothing but its key is known."""
+
+    key: str
+    size: int = 0
+    last_modified: datetime | None = None
+    etag: str = ""
+    storage_class: str = ""
+    is_folder: bool = True
+
+    @classmethod
+    def of(cls, found: ObjectSummary) -> Self:
+        """Return the line of an object; one whose key ends in a slash is a folder's marker."""
+        if found.key.endswith(DELIMITER):
+            return cls(found.key)
+        return cls(
+            key=found.key,
+            size=found.size,
+            last_modified=found.last_modified,
+            etag=found.etag,
+            storage_class=found.storage_class,
+            is_folder=False,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPage:
+    """One page of a list.
+
+    Attributes:
+        cursor: what to pass for the next page; None at the end.
+    """
+
+    entries: list[Entry]
+    prefix: str
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What is there, as storage has it, so that what clients wrote themselves shows too."""
+
+    visible: VisibleObjects
+
+    def page(self, user: User, *, prefix: str | None, cursor: str | None, limit: int) -> EntryPage:
+        """Return up to ``limit`` objects and folders right below ``prefix``, in key order.
+
+        Args:
+            prefix: by default the user's ``users/<uuid>/``; it works as S3's does, also without a
+                slash at its end. An administrator's empty one is that of everything.
+
+        Raises:
+            InvalidKey: nothing can have this prefix.
+            PermissionDenied: it lies outside the user's roots; administrators read everywhere.
+        """
+        prefix = self._allowed(user, prefix)
+        # A folder's own marker has the folder's key, and stands before all that is in it.
+        after: str | None = cursor or (prefix if prefix.endswith(DELIMITER) else "")
+        entries: list[Entry] = []
+        for _ in range(REFILLS):
+            if after is None or len(entries) == limit:
+                break
+            page = self.visible.page(
+                prefix, delimiter=DELIMITER, start_after=after, limit=limit - len(entries)
+            )
+            found = [*map(Entry.of, page.objects), *map(Entry, page.prefixes)]
+            entries += sorted(found, key=lambda entry: entry.key)
+            after = page.next_start_after
+        return EntryPage(entries, prefix, after)
+
+    def search(self, user: User, *, query: str, prefix: str | None) -> list[Entry]:
+        """Return the first 1000 objects, in key order, whose name has ``query`` in it, in any case.
+
+        The name is the last segment of the key; a folder that was made has one too.
+
+        Raises:
+            InvalidKey, PermissionDenied: as ``page``.
+        """
+        prefix = self._allowed(user, prefix)
+        return [*islice(self._matches(prefix, _folded(query)), MAX_RESULTS)]
+
+    def _matches(self, prefix: str, wanted: str) -> Iterator[Entry]:
+        after = prefix if prefix.endswith(DELIMITER) else ""
+        for page in self.visible.pages(prefix, start_after=after):
+            for found in page:
+                name = found.key.removesuffix(DELIMITER).rpartition(DELIMITER)[2]
+                if wanted in _folded(name):
+                    yield Entry.of(found)
+
+    def _allowed(self, user: User, prefix: str | None) -> str:
+        if prefix is None or (prefix == "" and not user.is_admin):
+            return user.roots.browser
+        check_prefix(prefix)
+        require_key(user, prefix)
+        return prefix
+
+
+def _folded(text: str) -> str:
+    """Return ``text`` as it is compared: in no case, its accents in one form."""
+    return unicodedata.normalize("NFC", text).casefold()

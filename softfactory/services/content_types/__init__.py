@@ -1,0 +1,19 @@
+"""What a file's content is, decided by its own signature, and which types the files API takes."""
+
+from softfactory.services.content_types.allowed import (
+    ALLOWED_TYPES,
+    EXTENSIONS,
+    category_of,
+    check_allowed,
+    may_become_allowed,
+)
+from softfactory.services.content_types.sniffer import ContentSniffer
+
+__all__ = [
+    "ALLOWED_TYPES",
+    "EXTENSIONS",
+    "ContentSniffer",
+    "category_of",
+    "check_allowed",
+    "may_become_allowed",
+]

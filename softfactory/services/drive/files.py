@@ -1,0 +1,212 @@
+"""What is done with one file of the drive: read, described, renamed, moved between tiers, deleted."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from softfactory.errors import (
+    InvalidInput,
+    NotFound,
+    ObjectArchived,
+    ObjectNotFound,
+    RestoreInProgress,
+)
+from softfactory.models import FileUpload, UploadStatus, User
+from softfactory.services.access import owner_of
+from softfactory.services.catalog import Catalog
+from softfactory.services.drive.entries import NO_FILE, Entry, note, tier_of
+from softfactory.services.drive.identifiers import Finder, Located
+from softfactory.services.generations import touch
+from softfactory.services.links import Links
+from softfactory.services.unit_of_work import write
+from softfactory.storage.base import ObjectInfo, Storage, StorageClass, StoredObject
+from softfactory.storage.keys import Key, clean_filename, is_staging
+
+RESTORING = "File restoration initiated. Try changing the tier again after restoration is complete."
+
+
+@dataclass(frozen=True, slots=True)
+class TierChange:
+    """What a change of tier came to; ``entry`` is None while the file is being restored."""
+
+    message: str
+    entry: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class DriveFiles:
+    """One user's dealings with one file; ``identifier`` is any that the contract knows."""
+
+    session: Session
+    storage: Storage
+    catalog: Catalog
+    finder: Finder
+    links: Links
+    url_lifetime: timedelta
+    restore_days: int
+
+    def open(self, user: User, identifier: str) -> tuple[FileUpload, StoredObject]:
+        """Return the file and its opened object, which the caller closes.
+
+        Raises:
+            NotFound: no such file of this user's.
+            RestoreInProgress: it is archived; its restoration runs now.
+        """
+        located = self.finder.find(user, identifier)
+        try:
+            return located.file, self.storage.open(located.key)
+        except ObjectArchived as error:
+            self.storage.restore(located.key, days=self.restore_days)
+            raise RestoreInProgress from error
+        except ObjectNotFound as error:
+            raise NotFound(NO_FILE) from error
+
+    def presign(self, user: User, identifier: str) -> tuple[FileUpload, str]:
+        """Return the file and a URL that gives its bytes for a while.
+
+        Raises:
+            NotFound, RestoreInProgress: as ``open``.
+        """
+        located = self.finder.find(user, identifier)
+        if located.file.storage_tier != StorageClass.STANDARD:
+            info = self._head(located)
+            if info.is_archived:
+                self.storage.restore(located.key, days=self.restore_days)
+                raise RestoreInProgress
+        return located.file, self.links.download(located.file, self.url_lifetime).url
+
+    def details(self, user: User, identifier: str) -> Entry:
+        """Return what storage and database know of the file.
+
+        Raises:
+            NotFound: no such file of this user's, or no such object.
+        """
+        located = self.finder.find(user, identifier)
+        return self._entry(located, self._head(located))
+
+    def refresh(self, user: User, identifier: str) -> Entry:
+        """Write into the file's row what storage says of it.
+
+        Raises:
+            NotFound: no such file of this user's, or no such object.
+        """
+        located = self.finder.find(user, identifier)
+        info = self._head(located)
+        if located.has_row:
+            with write(self.session):
+                self._lock(located)
+                note(located.file, info)
+        return self._entry(located, info)
+
+    def change_tier(self, user: User, identifier: str, storage_class: StorageClass) -> TierChange:
+        """Move the file to the tier, or start to bring it back from the archive.
+
+        Raises:
+            NotFound: no such file of this user's, or no such object.
+        """
+        located = self.finder.find(user, identifier, to_write=True)
+        info, tier = self._head(located), tier_of(storage_class)
+        if info.storage_class == storage_class:
+            message = f"File is already in {tier} tier"
+            return TierChange(message, self._entry(located, info))
+        if info.is_archived:
+            self.storage.restore(located.key, days=self.restore_days)
+            return TierChange(RESTORING, None)
+        with write(self.session):
+            if located.has_row:
+                self._lock(located)
+            else:
+                touch(self.session, user.id)
+            info = self.storage.set_storage_class(located.key, storage_class)
+            if located.has_row:
+                note(located.file, info)
+        message = f"File successfully changed to {tier} tier"
+        return TierChange(message, self._entry(located, info))
+
+    def rename(self, user: User, key: str, filename: str) -> Key:
+        """Give the file another name in its folder; return its new key. Its ids stay.
+
+        Raises:
+            InvalidInput: it is no name for a file.
+            NotFound: no such file of this user's.
+            Conflict: the name is taken, or the file archived.
+        """
+        if "/" in filename:
+            raise InvalidInput.of("new_filename", "new_filename must not have a / in it.")
+        try:
+            name = clean_filename(filename)
+            located = self.finder.find_key(user, key, to_write=True)
+            target = Key(located.key.folder + name)
+        except InvalidInput as error:
+            message = f"new_filename is not usable: {error.message}"
+            raise InvalidInput.of("new_filename", message) from error
+        if target == located.key:
+            return target
+        file = located.file if located.has_row else self.catalog.adopt(user.id, located.key)
+        try:
+            self.catalog.rename(file, target, filename=name)
+        except ObjectNotFound as error:
+            raise NotFound(NO_FILE) from error
+        return target
+
+    def delete(self, user: User, key: str) -> None:
+        """Delete the file, row and object; of two at once one succeeds.
+
+        Where there is no file, an upload of this key that is not confirmed yet is given up.
+
+        Raises:
+            NotFound: no such file of this user's.
+            StorageError: the object could not be deleted; the file is still there.
+        """
+        try:
+            located = self.finder.find_key(user, key)
+        except NotFound:
+            if self._give_up(user, key):
+                return
+            raise
+        if located.has_row:
+            if not self.catalog.delete(located.file):
+                raise NotFound(NO_FILE)
+            return
+        with write(self.session):
+            if located.file.user_id is not None:
+                touch(self.session, located.file.user_id)
+            self.storage.delete(located.key)
+
+    def _give_up(self, user: User, key: str) -> bool:
+        """Drop the open uploads of this key, with what was sent; False where there are none."""
+        owner = owner_of(self.session, key) if user.is_admin else user
+        waiting = self.session.scalars(
+            select(FileUpload).where(
+                FileUpload.user_id == (owner or user).id,
+                FileUpload.status == UploadStatus.PENDING.value,
+                FileUpload.staging_key.is_not(None),
+                or_(FileUpload.file_key == key, FileUpload.staging_key == key),
+            )
+        ).all()
+        drives = [upload for upload in waiting if is_staging(upload.staging_key or "")]
+        return sum(self.catalog.delete(upload) for upload in drives) > 0
+
+    def _head(self, located: Located) -> ObjectInfo:
+        try:
+            return self.storage.head(located.key)
+        except ObjectNotFound as error:
+            raise NotFound(NO_FILE) from error
+
+    def _lock(self, located: Located) -> None:
+        """Hold the file's row until the transaction ends."""
+        query = select(FileUpload).where(FileUpload.id == located.file.id)
+        locked = self.session.scalar(query.with_for_update())
+        if locked is None or locked.file_key != located.key:
+            raise NotFound(NO_FILE)
+
+    def _entry(self, located: Located, info: ObjectInfo) -> Entry:
+        return Entry.of(
+            located.file,
+            last_modified=info.last_modified,
+            size=info.size,
+            storage_class=info.storage_class,
+            content_type=info.content_type,
+        )

@@ -1,0 +1,155 @@
+"""Which file an identifier names: its key, its file id, its object id, its number or its name."""
+
+import re
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from softfactory.clock import Clock
+from softfactory.errors import InvalidKey, NotFound, ObjectNotFound, PermissionDenied
+from softfactory.models import FileUpload, UploadStatus, User
+from softfactory.services.access import (
+    MAX_ID,
+    holds_its_key,
+    is_alive,
+    owner_of,
+    require_key,
+    require_reach,
+)
+from softfactory.services.content_types import category_of
+from softfactory.services.drive.entries import NO_FILE
+from softfactory.storage.base import Storage
+from softfactory.storage.keys import Key, is_staging
+
+MAX_NAME = 65
+"""Characters of a username and the dash behind it (contracts: Keys)."""
+
+_OBJECT_ID = re.compile("[0-9a-fA-F]{24}")
+_NUMBER = re.compile("[0-9]{1,19}")
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A file that an identifier names.
+
+    Attributes:
+        key: as it was when the file was found; the row may have another one since.
+        file: its row or, where it has none, a stand-in that no session knows.
+    """
+
+    key: Key
+    file: FileUpload
+    has_row: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """Finds files for their user; to everyone else there are none (contracts: Whose)."""
+
+    session: Session
+    storage: Storage
+    clock: Clock
+
+    def find(self, user: User, identifier: str, *, to_write: bool = False) -> Located:
+        """Return the first file that ``identifier`` names, in the contract's order.
+
+        Args:
+            to_write: an administrator reads and deletes everywhere, and writes only their own.
+
+        Raises:
+            NotFound: none that this user may reach.
+        """
+        for find in (
+            self._by_key,
+            self._by_file_id,
+            self._by_object_id,
+            self._by_number,
+            self._by_name,
+        ):
+            located = find(user, identifier)
+            if located is not None and (not to_write or located.file.user_id == user.id):
+                return located
+        raise NotFound(NO_FILE)
+
+    def find_key(self, user: User, key: str, *, to_write: bool = False) -> Located:
+        """Return the file of this key.
+
+        Raises:
+            NotFound: none that this user may reach.
+        """
+        located = self._by_key(user, key)
+        if located is None or (to_write and located.file.user_id != user.id):
+            raise NotFound(NO_FILE)
+        return located
+
+    def _by_key(self, user: User, text: str) -> Located | None:
+        try:
+            key = Key(text)
+            require_key(user, key)
+        except (InvalidKey, PermissionDenied):
+            return None
+        if "/" not in key or is_staging(key):
+            return None
+        file = self.session.scalar(
+            select(FileUpload).where(FileUpload.file_key == key, holds_its_key())
+        )
+        if file is None:
+            return self._without_row(user, key)
+        if file.status != UploadStatus.COMPLETED:
+            return None
+        return self._row(user, FileUpload.id == file.id)
+
+    def _by_file_id(self, user: User, text: str) -> Located | None:
+        for at in (at for at, letter in enumerate(text[:MAX_NAME]) if letter == "-"):
+            name, rest = text[:at], text[at + 1 :]
+            if name == user.username or user.is_admin:
+                located = self._by_key(user, f"{name}/{rest}")
+                if located is not None:
+                    return located
+        return None
+
+    def _by_object_id(self, user: User, text: str) -> Located | None:
+        if not _OBJECT_ID.fullmatch(text):
+            return None
+        return self._row(user, FileUpload.object_id == text.lower())
+
+    def _by_number(self, user: User, text: str) -> Located | None:
+        if not _NUMBER.fullmatch(text) or int(text) > MAX_ID:
+            return None
+        return self._row(user, FileUpload.id == int(text))
+
+    def _by_name(self, user: User, text: str) -> Located | None:
+        return self._by_key(user, f"{user.roots.home}{text}")
+
+    def _row(self, user: User, condition: ColumnElement[bool]) -> Located | None:
+        """Return the living file of this condition, unless it is someone else's."""
+        file = self.session.scalar(select(FileUpload).where(condition, is_alive(self.clock())))
+        try:
+            if file is not None:
+                require_reach(user, file)
+        except PermissionDenied:
+            return None
+        return None if file is None else Located(Key(file.file_key), file, has_row=True)
+
+    def _without_row(self, user: User, key: Key) -> Located | None:
+        """Return the object that others put there, as a file that no session knows."""
+        owner = user if user.roots.owns(key) else owner_of(self.session, key)
+        try:
+            info = self.storage.head(key)
+        except ObjectNotFound:
+            return None
+        file = FileUpload(
+            user_id=owner.id if owner else None,
+            file_key=key,
+            original_filename=key.filename,
+            file_size=info.size,
+            content_type=info.content_type,
+            category=category_of(info.content_type),
+            etag=info.etag,
+            storage_tier=info.storage_class,
+            status=UploadStatus.COMPLETED.value,
+            uploaded_at=info.last_modified,
+            last_activity_at=info.last_modified,
+        )
+        return Located(key, file, has_row=False)

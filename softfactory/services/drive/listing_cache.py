@@ -1,0 +1,62 @@
+"""Pages of the storage list, kept for five minutes and never beyond their user's next change."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from softfactory.clock import Clock
+from softfactory.services.drive.entries import Entry
+from softfactory.services.drive.recent_list import EntryPage
+
+PAGE_LIFETIME = timedelta(minutes=5)
+"""drive-api.md, "Response Caching"; within the hour of "Automatic Cache Expiration"."""
+
+
+class ResponseCache(Protocol):
+    """Keeps texts for a while, or forgets them earlier; it never fails."""
+
+    def get(self, key: str) -> str | None:
+        """Return the text, None where there is none any more."""
+        ...
+
+    def set(self, key: str, text: str, lifetime: timedelta) -> None:
+        """Keep the text for ``lifetime`` at most."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ListingCache:
+    """Pages by name, each with the moment until which it is true."""
+
+    store: ResponseCache
+    clock: Clock
+
+    def get(self, name: str) -> EntryPage | None:
+        """Return the page kept by this name, unless its time is over."""
+        text = self.store.get(name)
+        kept: dict[str, Any] = json.loads(text) if text else {}
+        if not kept or datetime.fromisoformat(kept["until"]) <= self.clock():
+            return None
+        entries = [Entry(**{**each, **_moment(each)}) for each in kept["entries"]]
+        return EntryPage(entries, kept["total"], kept["next_cursor"])
+
+    def put(self, name: str, page: EntryPage, until: datetime) -> None:
+        """Keep the page by this name until that moment, and five minutes at most."""
+        now = self.clock()
+        until = min(until, now + PAGE_LIFETIME)
+        entries = [
+            {**asdict(entry), "last_modified": entry.last_modified.isoformat()}
+            for entry in page.entries
+        ]
+        kept = {
+            "until": until.isoformat(),
+            "entries": entries,
+            "total": page.total,
+            "next_cursor": page.next_cursor,
+        }
+        self.store.set(name, json.dumps(kept), PAGE_LIFETIME)
+
+
+def _moment(entry: dict[str, Any]) -> dict[str, datetime]:
+    return {"last_modified": datetime.fromisoformat(entry["last_modified"])}

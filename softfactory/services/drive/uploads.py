@@ -1,0 +1,210 @@
+"""Beginning uploads: every file of a request is checked, and the good ones get a URL each."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from softfactory.clock import Clock
+from softfactory.errors import InvalidInput
+from softfactory.models import FileUpload, UploadStatus, User
+from softfactory.models.file_upload import new_object_id
+from softfactory.services.content_types import category_of
+from softfactory.services.drive.entries import file_id
+from softfactory.services.unit_of_work import write
+from softfactory.storage.base import Storage, StorageClass
+from softfactory.storage.keys import Key, clean_filename, drive_key, staging_key
+
+MAX_FILES = 100
+"""Files of one request (contracts: Texts and shapes)."""
+
+MAX_TYPE_LENGTH = 255
+"""Characters of a content type (RFC 6838 4.2: names of 127 at most, on both sides of a slash)."""
+
+OCTET_STREAM = "application/octet-stream"
+
+TIERS = {"standard": StorageClass.STANDARD, "glacier": StorageClass.GLACIER}
+
+_TYPE = re.compile(r"[A-Za-z0-9][\w!#$&^.+-]{0,126}/[A-Za-z0-9][\w!#$&^.+-]{0,126}(;[\x20-\x7e]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a client needs to send one file.
+
+    Attributes:
+        s3_key: what to confirm it by.
+        id: what opens the file once it is confirmed.
+    """
+
+    file_name: str
+    presigned_url: str
+    s3_key: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A file that gets no URL, and why."""
+
+    file_name: str
+    error: InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What became of each file of a request, in its order."""
+
+    successful: list[Ticket] = field(default_factory=list)
+    failed: list[Refusal] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """A file as its client announces it, checked."""
+
+    sent_name: str
+    key: Key
+    size: int
+    content_type: str
+    storage_class: StorageClass
+
+
+@dataclass(frozen=True, slots=True)
+class DriveUploads:
+    """Makes room beside the files that are there: nothing sent shows before it is confirmed."""
+
+    session: Session
+    storage: Storage
+    clock: Clock
+    max_size: int
+    url_lifetime: timedelta
+
+    def begin(self, user: User, files: Sequence[Any]) -> Begun:
+        """Write a pending row for every good file, and return a URL to PUT its bytes to.
+
+        Args:
+            files: JSON values; each is to be an object with ``file_name``, ``file_size`` and
+                perhaps ``content_type`` and ``tier``.
+
+        Raises:
+            InvalidInput: there are none, or more than 100.
+        """
+        if not 0 < len(files) <= MAX_FILES:
+            raise InvalidInput.of("files", f"files must be a list of 1 to {MAX_FILES} files.")
+        begun, declared = Begun(), []
+        for sent in files:
+            try:
+                declared.append(self._declared(user, sent))
+            except InvalidInput as error:
+                begun.failed.append(Refusal(_name_of(sent), error))
+        if declared:
+            begun.successful.extend(self._open(user, declared))
+        return begun
+
+    def _declared(self, user: User, sent: Any) -> _Declared:  # noqa: ANN401  # any JSON
+        if not isinstance(sent, Mapping):
+            raise InvalidInput.of("files", "Each of files must be an object with a file_name.")
+        return _Declared(
+            sent_name=_name_of(sent),
+            key=_key(user, sent.get("file_name")),
+            size=self._size(sent.get("file_size")),
+            content_type=_content_type(sent.get("content_type")),
+            storage_class=_storage_class(sent.get("tier")),
+        )
+
+    def _size(self, size: Any) -> int:  # noqa: ANN401  # any JSON
+        if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+            raise InvalidInput.of("file_size", "file_size must be the number of bytes, 0 or more.")
+        if size > self.max_size:
+            message = f"file_size exceeds the limit: at most {self.max_size} bytes."
+            raise InvalidInput(message, errors={"file_size": [message]}, code="FILE_TOO_LARGE")
+        return size
+
+    def _open(self, user: User, declared: Sequence[_Declared]) -> list[Ticket]:
+        now = self.clock()
+        rows: list[tuple[_Declared, FileUpload, str]] = []
+        with write(self.session):
+            open_keys = self._open_keys(user, [each.key for each in declared])
+            for each in declared:
+                row = _row(user, each)
+                row.uploaded_at = row.last_activity_at = now
+                self.session.add(row)
+                # Of several open uploads of one name each is known by where its bytes wait.
+                staged = row.staging_key or ""
+                rows.append((each, row, staged if each.key in open_keys else each.key))
+                open_keys.add(each.key)
+        return [
+            Ticket(
+                file_name=each.sent_name,
+                presigned_url=self.storage.presign_put(
+                    Key(row.staging_key or ""), expires_in=self.url_lifetime
+                ),
+                s3_key=s3_key,
+                id=file_id(each.key, row.object_id),
+            )
+            for each, row, s3_key in rows
+        ]
+
+    def _open_keys(self, user: User, keys: Sequence[Key]) -> set[str]:
+        query = select(FileUpload.file_key).where(
+            FileUpload.user_id == user.id,
+            FileUpload.status == UploadStatus.PENDING.value,
+            FileUpload.staging_key.is_not(None),
+            FileUpload.file_key.in_(keys),
+        )
+        return {*self.session.scalars(query)}
+
+
+def _row(user: User, declared: _Declared) -> FileUpload:
+    object_id, filename = new_object_id(), declared.key.filename
+    return FileUpload(
+        object_id=object_id,
+        user_id=user.id,
+        file_key=declared.key,
+        staging_key=staging_key(username=user.username, unique=object_id, filename=filename),
+        original_filename=filename,
+        file_size=declared.size,
+        content_type=declared.content_type,
+        category=category_of(declared.content_type),
+        storage_tier=declared.storage_class.value,
+        status=UploadStatus.PENDING.value,
+    )
+
+
+def _name_of(sent: Any) -> str:  # noqa: ANN401  # any JSON
+    name = sent.get("file_name") if isinstance(sent, Mapping) else None
+    return name if isinstance(name, str) else ""
+
+
+def _key(user: User, name: Any) -> Key:  # noqa: ANN401  # any JSON
+    if not isinstance(name, str) or not name:
+        raise InvalidInput.of("file_name", "file_name is required and must be a text.")
+    if "/" in name:
+        raise InvalidInput.of("file_name", "file_name must not have a / in it.")
+    try:
+        return drive_key(username=user.username, filename=clean_filename(name))
+    except InvalidInput as error:
+        raise InvalidInput.of("file_name", f"file_name is not usable: {error.message}") from error
+
+
+def _content_type(content_type: Any) -> str:  # noqa: ANN401  # any JSON
+    if content_type is None or content_type == "":
+        return OCTET_STREAM
+    is_type = isinstance(content_type, str) and len(content_type) <= MAX_TYPE_LENGTH
+    if not is_type or not _TYPE.fullmatch(content_type):
+        raise InvalidInput.of("content_type", "content_type must be a type such as image/jpeg.")
+    return str(content_type)
+
+
+def _storage_class(tier: Any) -> StorageClass:  # noqa: ANN401  # any JSON
+    if tier is None:
+        return StorageClass.STANDARD
+    found = TIERS.get(tier.lower()) if isinstance(tier, str) else None
+    if found is None:
+        raise InvalidInput.of("tier", 'tier must be either "standard" or "glacier".')
+    return found

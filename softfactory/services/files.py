@@ -1,0 +1,191 @@
+"""Files that come as one form: stored, listed, linked and deleted (files-api.md)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Protocol
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from softfactory.clock import Clock
+from softfactory.errors import InvalidInput, NotFound
+from softfactory.models import FileUpload, User
+from softfactory.services.access import find_file, is_alive, refuse_expired
+from softfactory.services.archive import open_object, require_readable
+from softfactory.services.catalog import Catalog
+from softfactory.services.content_types import (
+    ContentSniffer,
+    check_allowed,
+    may_become_allowed,
+)
+from softfactory.services.links import Links, SignedLink
+from softfactory.storage.base import Storage, StoredObject
+from softfactory.storage.keys import Key, clean_filename
+
+MAX_FORM_FILE_SIZE = 50 * 1024 * 1024
+"""Bytes (files-api.md, Overview)."""
+
+
+class IncomingFile(Protocol):
+    """A file on its way in; what it turns out to be is known when its chunks are exhausted."""
+
+    @property
+    def filename(self) -> str:
+        """As the client sent it."""
+        ...
+
+    @property
+    def content_type(self) -> str | None:
+        """What the client says it is, if anything."""
+        ...
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes, once; raise if they do not all arrive."""
+        ...
+
+    def expires_at(self) -> datetime | None:
+        """Return when the file is to expire; called after the last chunk."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FilePage:
+    """One page of a list, and how many files the whole list has."""
+
+    files: list[FileUpload]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The use cases of the files contract."""
+
+    session: Session
+    storage: Storage
+    catalog: Catalog
+    links: Links
+    clock: Clock
+    restore_days: int
+
+    def upload(self, user: User, incoming: IncomingFile) -> FileUpload:
+        """Store the file for ``user`` and return its completed row.
+
+        Row first: a crash at any moment leaves a pending row that ``files cleanup`` finds.
+
+        Raises:
+            InvalidInput: empty, over 50 MB, of a type that is not allowed, or cut off; nothing
+                of it is left.
+        """
+        filename = clean_filename(incoming.filename)
+        arrival = _Arrival(incoming)
+        chunks = arrival.chunks()
+        first = next(chunks, b"")
+        if not first:
+            raise InvalidInput.of("file", "File is empty. Send a file with at least one byte.")
+        arrival.refuse_hopeless()
+        file = self.catalog.reserve_upload(
+            user.id, filename=filename, content_type=arrival.sniffer.head_type()
+        )
+        return self.catalog.fill(
+            file,
+            chain((first,), chunks),
+            content_type=arrival.content_type,
+            expires_at=incoming.expires_at,
+        )
+
+    def get(self, user: User, file_id: int) -> FileUpload:
+        """Return the file.
+
+        Raises:
+            NotFound, PermissionDenied: as ``find_file``.
+        """
+        return find_file(self.session, user, file_id, now=self.clock())
+
+    def list(self, user: User, *, category: str | None, limit: int, offset: int) -> FilePage:
+        """Return a page of the user's files, newest first, and how many match in all."""
+        matches = [FileUpload.user_id == user.id, is_alive(self.clock())]
+        if category is not None:
+            matches.append(FileUpload.category == category)
+        total = self.session.scalar(select(func.count()).where(*matches)) or 0
+        newest_first = (FileUpload.uploaded_at.desc(), FileUpload.id.desc())
+        page = select(FileUpload).where(*matches).order_by(*newest_first)
+        files = self.session.scalars(page.limit(limit).offset(offset)).all() if total else ()
+        return FilePage([*files], total)
+
+    def presign(
+        self, user: User, file_id: int, lifetime: timedelta
+    ) -> tuple[FileUpload, SignedLink]:
+        """Return the file and a signed URL to its bytes.
+
+        Raises:
+            NotFound, PermissionDenied: as ``find_file``.
+            RestoreInProgress: the file is archived.
+        """
+        file = self.get(user, file_id)
+        require_readable(self.storage, file, restore_days=self.restore_days)
+        return file, self.links.download(file, lifetime)
+
+    def delete(self, user: User, file_id: int) -> None:
+        """Delete the file; of two at once one succeeds.
+
+        Raises:
+            NotFound, PermissionDenied: as ``find_file``.
+            StorageError: the object could not be deleted; the file is still there.
+        """
+        file = self.get(user, file_id)
+        if not self.catalog.delete(file):
+            raise NotFound("File not found.")
+
+    def open_signed(self, key: Key, *, version_id: str | None = None) -> StoredObject:
+        """Open an object for someone whose signed URL was checked; the caller closes it.
+
+        Raises:
+            NotFound: there is no such object, or its file has expired.
+            RestoreInProgress: it is archived.
+        """
+        refuse_expired(self.session, key, now=self.clock())
+        return open_object(self.storage, key, version_id=version_id, restore_days=self.restore_days)
+
+
+class _Arrival:
+    """What is learned of a file while it streams by: its size and its type."""
+
+    def __init__(self, incoming: IncomingFile) -> None:
+        self._incoming = incoming
+        self.sniffer = ContentSniffer()
+
+    def chunks(self) -> Iterator[bytes]:
+        size = 0
+        for chunk in self._incoming.chunks():
+            size += len(chunk)
+            if size > MAX_FORM_FILE_SIZE:
+                message = "File size exceeds limit: at most 50 MB (52428800 bytes) in one form."
+                raise InvalidInput(message, errors={"file": [message]}, code="FILE_TOO_LARGE")
+            self.sniffer.feed(chunk)
+            yield chunk
+
+    def refuse_hopeless(self) -> None:
+        """Refuse what the first bytes already show to be of no allowed type.
+
+        Raises:
+            InvalidInput: it can't become one, whatever follows.
+        """
+        head_type = self.sniffer.head_type()
+        if self.sniffer.is_head_complete and not may_become_allowed(head_type):
+            self._check(head_type)
+
+    def content_type(self) -> str:
+        """Return the type by the content, after the last chunk.
+
+        Raises:
+            InvalidInput: it is not allowed, or the client said otherwise.
+        """
+        detected = self.sniffer.content_type()
+        self._check(detected)
+        return detected
+
+    def _check(self, detected: str) -> None:
+        claimed, filename = self._incoming.content_type, self._incoming.filename
+        check_allowed(detected=detected, claimed=claimed, filename=filename)

@@ -1,0 +1,121 @@
+"""Multipart uploads to keys that the client names (browser-api.md): sizes unknown until the end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from softfactory.clock import Clock
+from softfactory.errors import InvalidPart
+from softfactory.models import FileUpload, MultipartUpload, User
+from softfactory.services.access import require_key
+from softfactory.services.catalog import Catalog
+from softfactory.services.multipart.aborting import abort
+from softfactory.services.multipart.completing import Completion, NamedParts
+from softfactory.services.multipart.records import MultipartRecords, require_open
+from softfactory.services.unit_of_work import write
+from softfactory.storage.base import PartInfo, Storage
+from softfactory.storage.keys import Key
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserUploads:
+    """The use cases of the browser's multipart routes.
+
+    They take what storage knows by key and upload id, also what a client began with credentials
+    of its own; the rows of what was begun here are there for cleanup and for safe repetition.
+    """
+
+    session: Session
+    storage: Storage
+    catalog: Catalog
+    records: MultipartRecords
+    completion: Completion
+    clock: Clock
+    url_lifetime: timedelta
+
+    def initiate(self, user: User, key: Key, *, content_type: str) -> str:
+        """Begin an upload to ``key`` and return its id; what is there stays until it is completed.
+
+        Raises:
+            PermissionDenied: the key lies outside the user's roots.
+        """
+        require_key(user, key, to_write=True)
+        file = self.records.add_beside(user.id, key, content_type)
+        try:
+            upload_id = self.storage.create_multipart(key, content_type=content_type)
+        except BaseException:
+            self.records.forget(file)
+            raise
+        upload = MultipartUpload(file=file, upload_id=upload_id, created_at=self.clock())
+        with write(self.session):
+            self.records.begin(upload)
+        return upload_id
+
+    def part_url(self, user: User, key: Key, upload_id: str, part_number: int) -> str:
+        """Return a URL that takes the part by a plain PUT.
+
+        Raises:
+            PermissionDenied: the key lies outside the user's roots.
+            UploadNotFound: there is no such upload to this key.
+            Conflict: it was completed or aborted.
+        """
+        require_key(user, key, to_write=True)
+        upload = self.records.find(key, upload_id)
+        if upload is None:
+            self.storage.list_parts(key, upload_id)
+        else:
+            require_open(upload)
+            self.records.touch(upload.file)
+        urls = self.storage.presign_parts(
+            key, upload_id, [part_number], expires_in=self.url_lifetime
+        )
+        return urls[0]
+
+    def parts(self, user: User, key: Key, upload_id: str) -> Sequence[PartInfo]:
+        """Return the parts that arrived, by number.
+
+        Raises:
+            PermissionDenied: the key lies outside the user's roots; administrators read all.
+            UploadNotFound: there is no such open upload to this key.
+        """
+        require_key(user, key)
+        self.records.find(key, upload_id)
+        return self.storage.list_parts(key, upload_id)
+
+    def complete(self, user: User, key: Key, upload_id: str, parts: NamedParts) -> FileUpload:
+        """Make the upload the file at ``key``, whose ids stay if there was one; safe to repeat.
+
+        Raises:
+            PermissionDenied: the key lies outside the user's roots.
+            UploadNotFound: there is no such upload to this key.
+            Conflict: it was aborted.
+            InvalidPart: a part is missing, differs, comes twice or is too small; it stays open.
+        """
+        require_key(user, key, to_write=True)
+        upload = self.records.find(key, upload_id)
+        if upload is not None:
+            return self.completion.complete(upload, parts)
+        try:
+            self.catalog.evict_expired(key)
+            self.storage.complete_multipart(key, upload_id, parts)
+        except InvalidPart as error:
+            raise InvalidPart(error.message, errors={"parts": [error.message]}) from error
+        return self.catalog.adopt(user.id, key)
+
+    def abort(self, user: User, key: Key, upload_id: str) -> None:
+        """End the upload and drop its parts; safe to repeat.
+
+        Raises:
+            PermissionDenied: the key lies outside the user's roots; administrators abort all.
+            UploadNotFound: there is no such upload to this key.
+            Conflict: it is completed.
+        """
+        require_key(user, key)
+        upload = self.records.find(key, upload_id)
+        if upload is not None:
+            abort(self.session, self.storage, upload)
+            return
+        self.storage.list_parts(key, upload_id)
+        self.storage.abort_multipart(key, upload_id)

@@ -1,0 +1,146 @@
+"""Completing an upload: storage makes the object, then one transaction makes it a file.
+
+No lock is held while storage works, which may take minutes. Storage decides which of two requests
+completes; the other one, and whoever comes back after a crash in between, finds the object and the
+upload gone, and commits the same rows or reads them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from softfactory.errors import Conflict, InvalidPart, NotFound, ObjectNotFound, UploadNotFound
+from softfactory.models import FileUpload, MultipartUpload, UploadStatus
+from softfactory.services.catalog import Catalog
+from softfactory.services.multipart.records import MultipartRecords, require_open
+from softfactory.services.unit_of_work import write
+from softfactory.storage.base import ObjectInfo, PartInfo, Storage
+from softfactory.storage.keys import Key
+
+NamedParts = Sequence[tuple[int, str]]
+"""Part numbers with their ETags, as a client names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """Makes files of multipart uploads, of those with declared sizes and of those without."""
+
+    storage: Storage
+    catalog: Catalog
+    records: MultipartRecords
+
+    def complete(self, upload: MultipartUpload, parts: NamedParts) -> FileUpload:
+        """Return the completed file of ``upload``; safe to repeat.
+
+        Raises:
+            Conflict: the upload was aborted, or has failed.
+            InvalidPart: the parts are not what arrived or was declared; the upload stays open.
+            UploadNotFound: storage lost the upload, which has failed with that.
+        """
+        if upload.file.status == UploadStatus.COMPLETED.value:
+            return upload.file
+        require_open(upload)
+        key, upload_id = Key(upload.file.file_key), upload.upload_id
+        try:
+            if upload.num_parts is not None:
+                _check_declared(upload, parts, self.storage.list_parts(key, upload_id))
+            else:
+                self.catalog.evict_expired(key)
+            self.catalog.session.commit()  # no transaction is open while storage works
+            info = self.storage.complete_multipart(key, upload_id, parts)
+        except InvalidPart as error:
+            raise InvalidPart(error.message, errors={"parts": [error.message]}) from error
+        except UploadNotFound:
+            return self._ended_elsewhere(upload, parts)
+        return self._settle(upload, info)
+
+    def recover(self, upload: MultipartUpload, parts: NamedParts | None = None) -> bool:
+        """Whether storage has completed the upload; its rows are then completed too.
+
+        Args:
+            parts: those that the client named, which tell more of an upload without sizes.
+        """
+        info = self.object_of(upload, parts)
+        if info is None:
+            return False
+        self._settle(upload, info)
+        return True
+
+    def object_of(
+        self, upload: MultipartUpload, parts: NamedParts | None = None
+    ) -> ObjectInfo | None:
+        """Return the object that storage made of an upload that it no longer knows, if it did."""
+        try:
+            info = self.storage.head(Key(upload.file.file_key))
+        except ObjectNotFound:
+            return None
+        if upload.num_parts is not None:
+            is_ours = info.size == upload.file.file_size
+        else:
+            is_ours = self._is_news(upload, info) and _has_parts(info, parts)
+        return info if is_ours else None
+
+    def _ended_elsewhere(self, upload: MultipartUpload, parts: NamedParts) -> FileUpload:
+        """Return the file that another request completed, at this moment or before a crash."""
+        fresh = self.records.again(upload)
+        if fresh.file.status == UploadStatus.COMPLETED.value:
+            return fresh.file
+        if self.recover(fresh, parts):
+            return self.records.again(upload).file
+        with write(self.catalog.session):
+            # Whoever aborts holds the row while storage does.
+            file = self.catalog.session.get(FileUpload, upload.file_id, with_for_update=True)
+            status = file.status if file is not None else None
+            if file is not None and status == UploadStatus.UPLOADING.value:
+                file.status = UploadStatus.FAILED.value
+        if status == UploadStatus.ABORTED.value:
+            raise Conflict("This upload is aborted. Begin a new one.")
+        raise UploadNotFound("The storage no longer has this upload. Begin a new one.")
+
+    def _is_news(self, upload: MultipartUpload, info: ObjectInfo) -> bool:
+        """Whether the object came after the upload began: no row knows it, or a newer one."""
+        holder = self.catalog.holder(Key(upload.file.file_key))
+        if holder is None or holder.etag != info.etag:
+            return True
+        return holder.uploaded_at > upload.created_at
+
+    def _settle(self, upload: MultipartUpload, info: ObjectInfo) -> FileUpload:
+        """Commit that the object is there."""
+        if upload.file.staging_key is None:
+            file = self.catalog.finish(upload.file_id, info)
+            if file is None:
+                raise NotFound("The file was deleted while it was completed.")
+            return file
+        beside = upload.file
+        file = self.catalog.adopt(beside.user_id, Key(beside.file_key))
+        self.records.hand_over(upload, file)
+        return file
+
+
+def _has_parts(info: ObjectInfo, parts: NamedParts | None) -> bool:
+    """Whether the object was made of parts, as many as were named.
+
+    S3: the ETag of an object made of N parts ends in "-N"; local storage does the same.
+    """
+    count = info.etag.partition("-")[2]
+    return count.isdigit() and (parts is None or int(count) == len(parts))
+
+
+def _check_declared(
+    upload: MultipartUpload, parts: NamedParts, arrived: Sequence[PartInfo]
+) -> None:
+    """Raise InvalidPart unless these are all the parts and add up to what was declared.
+
+    Whether each is what arrived is for storage to say.
+    """
+    count = upload.num_parts or 0
+    if sorted(number for number, _ in parts) != list(range(1, count + 1)):
+        raise InvalidPart(f"Name each of the {count} parts once, with its ETag.")
+    sizes = [part.size for part in arrived if part.part_number <= count]
+    if len(sizes) < count:
+        return
+    total = sum(sizes)
+    if total != upload.file.file_size:
+        raise InvalidPart(
+            f"The parts have {total} bytes; {upload.file.file_size} were declared as file_size. "
+            "Send the parts that differ again."
+        )

@@ -1,0 +1,78 @@
+"""Where the parts of a declared upload are sent: to this service, or straight to storage."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from softfactory.clock import Clock
+from softfactory.errors import InvalidSignature, SignatureExpired
+from softfactory.models import MultipartUpload
+from softfactory.storage.base import Storage
+from softfactory.storage.keys import Key
+from softfactory.storage.signing import TokenSigner
+
+_SALT = b"softfactory.uploads.parts"
+
+
+class PartUrls(Protocol):
+    """Makes the URLs that take the parts of an upload by a plain PUT."""
+
+    def sign(
+        self, upload: MultipartUpload, part_numbers: Iterable[int], expires_in: timedelta
+    ) -> list[str]:
+        """Return a URL for each number, in the order asked; asks no network."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoragePartUrls:
+    """URLs that lead to the storage itself; no byte passes through this service."""
+
+    storage: Storage
+
+    def sign(
+        self, upload: MultipartUpload, part_numbers: Iterable[int], expires_in: timedelta
+    ) -> list[str]:
+        """Return the storage's own presigned URLs."""
+        key = Key(upload.file.file_key)
+        return self.storage.presign_parts(
+            key, upload.upload_id, part_numbers, expires_in=expires_in
+        )
+
+
+class OwnPartUrls:
+    """URLs of this service's part route, each with a token for that upload and that part only."""
+
+    def __init__(self, secret: str, base_url: str, clock: Clock) -> None:
+        """Sign with ``secret`` for the service that clients reach at ``base_url``."""
+        self._base = f"{base_url.rstrip('/')}/v1/files/presigned-uploads/"
+        self._clock = clock
+        self._signer = TokenSigner(secret, _SALT)
+
+    def sign(
+        self, upload: MultipartUpload, part_numbers: Iterable[int], expires_in: timedelta
+    ) -> list[str]:
+        """Return a URL with a token for each part."""
+        expires = int(self._clock().timestamp() + expires_in.total_seconds())
+        base = f"{self._base}{upload.file_id}/upload-part/"
+        claims = f"{upload.upload_id}.{upload.file_id}.{expires}."
+        sign = self._signer.sign
+        return [f"{base}{n}/?token={sign(f'{claims}{n}')}" for n in part_numbers]
+
+    def verify(self, token: str, *, file_id: int, part_number: int) -> str:
+        """Return the id of the upload that ``token`` was signed for, if it is for this part of it.
+
+        Raises:
+            SignatureExpired: it was, until its time ran out.
+            InvalidSignature: it is forged, damaged, or for another part or upload.
+        """
+        claims = self._signer.payload_of(token)
+        upload_id, signed_file_id, expires, number = claims.split(".")
+        if (int(signed_file_id), int(number)) != (file_id, part_number):
+            raise InvalidSignature("This token is for another part. Use each URL as it was given.")
+        if self._clock().timestamp() >= int(expires):
+            raise SignatureExpired(
+                "This part's URL has expired. Get a new one: GET /v1/files/uploads/<id>/."
+            )
+        return upload_id

@@ -1,0 +1,94 @@
+"""One part on its way through this service to local storage."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from softfactory.errors import Conflict, NotFound, UploadNotFound
+from softfactory.services.multipart.part_urls import OwnPartUrls
+from softfactory.services.multipart.records import MultipartRecords, require_open
+from softfactory.storage.base import PartInfo, Storage
+from softfactory.storage.keys import Key
+
+
+@dataclass(frozen=True, slots=True)
+class PartReceiver:
+    """Takes parts from whoever has their URL.
+
+    Attributes:
+        urls: None where parts go straight to storage.
+    """
+
+    session: Session
+    storage: Storage
+    records: MultipartRecords
+    urls: OwnPartUrls | None
+
+    def admit(self, token: str, *, file_id: int, part_number: int) -> "AdmittedPart":
+        """Return the place of the part that ``token`` was signed for.
+
+        Raises:
+            InvalidSignature: the token is forged, too old, or for another part or upload.
+            NotFound: parts go straight to storage here, or the upload is gone altogether.
+            Conflict: the upload was completed or aborted.
+        """
+        if self.urls is None:
+            raise NotFound(
+                "Parts go straight to storage here: PUT each to its own URL from the answer to "
+                "POST /v1/files/uploads/."
+            )
+        upload_id = self.urls.verify(token, file_id=file_id, part_number=part_number)
+        upload = self.records.of_file(file_id)
+        if upload.upload_id != upload_id:
+            raise UploadNotFound
+        require_open(upload)
+        self.records.touch(upload.file)
+        key = Key(upload.file.file_key)
+        # The part may take hours; no connection of the database waits for it.
+        self.session.commit()
+        return AdmittedPart(self.storage, self.records, key, upload_id, part_number)
+
+    def admit_signed(self, key: Key, upload_id: str, part_number: int) -> "AdmittedPart":
+        """Return the place of a part whose URL storage signed, and was checked.
+
+        Raises:
+            UploadNotFound: the upload is one to another key.
+            Conflict: the upload was completed or aborted.
+        """
+        upload = self.records.find(key, upload_id)
+        if upload is not None:
+            require_open(upload)
+            self.records.touch(upload.file)
+        self.session.commit()
+        return AdmittedPart(self.storage, self.records, key, upload_id, part_number)
+
+
+@dataclass(frozen=True, slots=True)
+class AdmittedPart:
+    """A part whose URL was good."""
+
+    storage: Storage
+    records: MultipartRecords
+    key: Key
+    upload_id: str
+    part_number: int
+
+    def store(self, chunks: Iterator[bytes], *, size: int) -> PartInfo:
+        """Store the part's bytes, replacing those that were sent before.
+
+        Raises:
+            InvalidInput: they are not as many as was announced or declared; nothing is left.
+            Conflict: the upload was completed or aborted meanwhile.
+            UploadNotFound: there is none, in storage or in any row.
+        """
+        try:
+            return self.storage.put_part(
+                self.key, self.upload_id, self.part_number, chunks, size=size
+            )
+        except UploadNotFound as error:
+            upload = self.records.find(self.key, self.upload_id)
+            if upload is None:
+                raise
+            require_open(upload)
+            raise Conflict("This upload has just ended.") from error

@@ -1,0 +1,110 @@
+"""Passwords: which are good enough, how they are hashed, and how one is checked against a hash."""
+
+import os
+import secrets
+import unicodedata
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
+
+# OWASP Password Storage Cheat Sheet, Argon2id: 19 MiB of memory, 2 iterations, parallelism 1.
+MEMORY_KIB = 19 * 1024
+ITERATIONS = 2
+PARALLELISM = 1
+SALT_BYTES = 16
+HASH_BYTES = 32
+
+MIN_LENGTH = 8
+"""Characters (contracts: browser)."""
+MAX_BYTES = 1024
+"""Of UTF-8; a bound, so that no caller has us hash a book."""
+MAX_CONCURRENT = 4
+"""Hashings at once in a process: 4 x 19 MiB is all the memory that logins ever take.
+
+They run in threads of their own: the C library keeps what a thread once used for that thread, so
+hashing in each of the server's threads would hold 19 MiB in every one.
+"""
+
+_hasher = PasswordHasher(
+    time_cost=ITERATIONS,
+    memory_cost=MEMORY_KIB,
+    parallelism=PARALLELISM,
+    hash_len=HASH_BYTES,
+    salt_len=SALT_BYTES,
+)
+
+
+@cache
+def _threads(_pid: int) -> ThreadPoolExecutor:
+    """Return the hashing threads of this process; a fork does not take threads along."""
+    return ThreadPoolExecutor(MAX_CONCURRENT, thread_name_prefix="argon2")
+
+
+def password_problems(password: str) -> list[str]:
+    """Return what keeps ``password`` from being accepted, a sentence each; empty if nothing."""
+    problems = []
+    if len(password) < MIN_LENGTH:
+        problems.append(f"The password is too short. Use {MIN_LENGTH} or more characters.")
+    encoded = _encoded(password)
+    if encoded is None:
+        problems.append(f"The password is not valid UTF-8 of at most {MAX_BYTES} bytes.")
+    for kind, has_it in (
+        ("an upper case letter", str.isupper),
+        ("a lower case letter", str.islower),
+        ("a digit", str.isdecimal),
+    ):
+        if not any(has_it(character) for character in password[:MAX_BYTES]):
+            problems.append(f"The password needs {kind}.")
+    return problems
+
+
+def hash_password(password: str) -> str:
+    """Return the argon2id hash of an acceptable ``password``, with its parameters and own salt."""
+    encoded = _encoded(password)
+    if encoded is None:
+        raise ValueError("password was not checked")
+    return _threads(os.getpid()).submit(_hasher.hash, encoded).result()
+
+
+def verify_password(password: str, password_hash: str | None) -> bool:
+    """Whether ``password`` belongs to ``password_hash``; None, for nobody, takes as long to say."""
+    encoded = _encoded(password)
+    hashing = _threads(os.getpid()).submit(_hasher.verify, password_hash or _NOBODY, encoded or b"")
+    try:
+        hashing.result()
+    except VerifyMismatchError:
+        return False
+    return password_hash is not None and encoded is not None
+
+
+def needs_rehash(password_hash: str) -> bool:
+    """Whether ``password_hash`` was made with other parameters than today's."""
+    return _hasher.check_needs_rehash(password_hash)
+
+
+def _encoded(password: str) -> bytes | None:
+    """Return the bytes to hash, or None for a password that cannot be one.
+
+    NFC, so that a letter typed on another keyboard is the same letter (NIST SP 800-63B, 5.1.1.2).
+    """
+    try:
+        if len(password) > MAX_BYTES or len(password.encode()) > MAX_BYTES:
+            return None
+    except UnicodeEncodeError:
+        return None
+    return unicodedata.normalize("NFC", password).encode()
+
+
+def _unmatched_hash() -> str:
+    """Return a hash with today's parameters that belongs to no known password."""
+    salt, digest = (
+        b64encode(secrets.token_bytes(size)).rstrip(b"=").decode()
+        for size in (SALT_BYTES, HASH_BYTES)
+    )
+    return f"$argon2id$v=19$m={MEMORY_KIB},t={ITERATIONS},p={PARALLELISM}${salt}${digest}"
+
+
+_NOBODY = _unmatched_hash()

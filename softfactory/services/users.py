@@ -1,0 +1,152 @@
+"""The rows of users: made by the rules, found by either name, and locked for what changes them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from uuid import uuid4
+
+from sqlalchemy import ColumnElement, Select, false, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from softfactory.clock import Clock
+from softfactory.errors import InvalidInput
+from softfactory.models import User
+from softfactory.services.names import canonical_email, email_problems, folded, username_problems
+from softfactory.services.passwords import hash_password, password_problems
+from softfactory.services.unit_of_work import write
+
+BUILT_IN = "public"
+"""The account of callers without a token (contracts: simple); a name that nobody can register."""
+
+BUILT_IN_EMAIL = "public@public.invalid"
+"""Undeliverable, and taken by no registration (RFC 2606 section 2: ``.invalid``)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Users:
+    """The users that people are; the built-in account, which has no password, is found by no name.
+
+    A ``name`` is a username or an address, in any case.
+    """
+
+    session: Session
+    clock: Clock
+
+    def find(self, name: str) -> User | None:
+        """Return the user called ``name`` as the database has it now."""
+        user = self.session.scalar(_called(name))
+        self.session.commit()  # What follows is hashing, and no connection waits for that.
+        return user
+
+    def lock(self, name: str) -> User | None:
+        """Return the user called ``name``, locked until the caller's transaction ends."""
+        return self.session.scalar(_called(name).with_for_update(key_share=True))
+
+    def lock_unchanged(self, user: User, password_hash: str) -> User | None:
+        """Return ``user``, locked, if that is still its password's hash."""
+        return self.session.scalar(
+            _fresh(User.id == user.id, User.password_hash == password_hash).with_for_update(
+                key_share=True
+            )
+        )
+
+    def new(self, username: str, email: str, password: str) -> User:
+        """Return a user, not yet added, whose names were free a moment ago.
+
+        Raises:
+            InvalidInput: by field: not acceptable, or taken.
+        """
+        _refuse(
+            username=username_problems(username),
+            email=email_problems(email),
+            password=password_problems(password),
+        )
+        address = canonical_email(email)
+        user = User(
+            uuid=str(uuid4()),
+            username=username,
+            username_folded=username.lower(),
+            email=address,
+            email_folded=address.lower(),
+            created_at=self.clock(),
+            is_admin=False,
+        )
+        self._check_free(user)
+        user.password_hash = hash_password(password)
+        return user
+
+    def built_in(self) -> User:
+        """Return the built-in account, made by whoever needs it first.
+
+        Nobody logs in to it: it has no password, and no mail reaches its address.
+        """
+        query = select(User).where(User.username == BUILT_IN)
+        user = self.session.scalar(query)
+        if user is not None:
+            return user
+        now = self.clock()
+        try:
+            with write(self.session):
+                self.session.add(
+                    User(
+                        uuid=str(uuid4()),
+                        username=BUILT_IN,
+                        username_folded=BUILT_IN,
+                        email=BUILT_IN_EMAIL,
+                        email_folded=BUILT_IN_EMAIL,
+                        created_at=now,
+                        confirmed_at=now,
+                    )
+                )
+        except IntegrityError:
+            pass  # Another request was faster, and this account is the same for all.
+        return self.session.scalars(query).one()
+
+    @contextmanager
+    def adding(self, user: User) -> Iterator[None]:
+        """Add ``user``, and what the block adds for it, in one transaction.
+
+        Raises:
+            InvalidInput: by field: another request took a name first.
+        """
+        try:
+            with write(self.session):
+                self.session.add(user)
+                self.session.flush()
+                yield
+        except IntegrityError:
+            self._check_free(user)
+            raise
+
+    def _check_free(self, user: User) -> None:
+        """Raise InvalidInput if someone has the name or the address of ``user``."""
+        name, address = user.username_folded, user.email_folded
+        names = self.session.scalar(select(User.id).where(User.username_folded == name))
+        addresses = self.session.scalar(select(User.id).where(User.email_folded == address))
+        self.session.commit()
+        _refuse(
+            username=["Username already exists. Choose another."] if names else [],
+            email=["Email already exists. Log in, or reset the password."] if addresses else [],
+        )
+
+
+def _refuse(**problems: list[str]) -> None:
+    """Raise InvalidInput for the fields that have problems, if any has."""
+    errors = {field: messages for field, messages in problems.items() if messages}
+    if errors:
+        raise InvalidInput(" ".join(chain.from_iterable(errors.values())), errors=errors)
+
+
+def _called(name: str) -> Select[User]:
+    form = folded(name)
+    if form is None:
+        return _fresh(false())
+    column = User.email_folded if "@" in form else User.username_folded
+    return _fresh(column == form, User.password_hash.is_not(None))
+
+
+def _fresh(*criteria: ColumnElement[bool]) -> Select[User]:
+    """Return the query for a user; what the session remembers of it is overwritten."""
+    return select(User).where(*criteria).execution_options(populate_existing=True)
