@@ -1,0 +1,118 @@
+"""How gunicorn serves the app: ``gunicorn -c gunicorn.conf.py wsgi:app``; the command line wins.
+
+What each value rests on stands beside it; docs/decisions/0002-gthread-workers.md tells why this
+kind of worker. Gunicorn reads the module's global names as its settings.
+"""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+# The ``gunicorn`` script, unlike ``python -m gunicorn``, reads this file before the project's
+# folder is on the path.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from config import Config, ConfigError
+
+try:
+    # Not called ``config``: gunicorn has a setting of that name.
+    settings = Config.from_env()
+except ConfigError as error:
+    # SystemExit alone passes gunicorn's own handler, which would bury the sentence in a traceback.
+    raise SystemExit(str(error)) from None
+
+bind = "127.0.0.1:8000"
+
+# --- who does the work ----------------------------------------------------------------------------
+
+worker_class = "gthread"
+workers = settings.web_concurrency
+threads = 16
+"""Requests that one worker serves at once; a slow transfer occupies one, at next to no CPU."""
+
+http_parser = "fast" if find_spec("gunicorn_h1c") else "python"
+"""The C parser where requirements-fast.txt could be installed; ``when_ready`` says if it was not."""
+
+# --- how long things may take ---------------------------------------------------------------------
+
+timeout = 30
+"""Seconds of silence after which a worker counts as hung and is killed.
+
+It bounds no request: a gthread worker reports from its main loop once a second whatever its threads
+do (``ThreadWorker.run`` calls ``notify`` around a ``select`` of one second), so a transfer of hours
+is safe. A sync worker reports between requests only and would be killed in the middle of it.
+"""
+
+graceful_timeout = 30
+"""Seconds that transfers in flight get to finish after SIGTERM, before they are cut off."""
+
+keepalive = 15
+"""Seconds that an idle connection stays open for its next request.
+
+Idle connections wait in the worker's poller and hold no thread, so this costs a descriptor each.
+"""
+
+# --- what a request may look like -----------------------------------------------------------------
+
+limit_request_line = 8190
+"""Bytes, gunicorn's maximum: a key of 1024 bytes triples when it is percent-encoded, and a signed
+URL carries a token behind it."""
+
+limit_request_fields = 64
+limit_request_field_size = 8190
+"""Bytes; an access token is about 500."""
+
+# --- which proxy is believed ----------------------------------------------------------------------
+
+# TRUSTED_PROXIES alone decides, inside the app. With gunicorn believing X-Forwarded-Proto from
+# 127.0.0.1 on its own, any local process could change a URL's scheme.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+
+# --- the machine ----------------------------------------------------------------------------------
+
+sendfile = True
+"""The kernel moves a local file's bytes to the socket; they never enter Python."""
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # gunicorn makes its file safely
+worker_tmp_dir = str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None
+"""Heartbeats are file times: on a busy disk, touching one may block and get the worker killed."""
+
+preload_app = False
+"""Each worker builds its own app: no database, Redis or S3 connection is shared across a fork, and
+SIGHUP brings new code."""
+
+control_socket_disable = True
+"""Its default path is one for all of the user's gunicorns, which would take it from each other."""
+
+accesslog = None
+"""The app writes a structured line for each request, with its id."""
+
+
+def on_starting(server: Any) -> None:  # noqa: ANN401  # gunicorn ships no types
+    """Refuse several workers without the Redis that keeps them in agreement.
+
+    Reads the number from ``server``, so that ``--workers`` on the command line is checked too.
+
+    Raises:
+        SystemExit: with a sentence that says what to set.
+    """
+    if server.cfg.workers > 1 and settings.redis_url is None:
+        message = (
+            f"REDIS_URL: {server.cfg.workers} workers need Redis, because rate limits and caches "
+            "must be the same in each. Set REDIS_URL, for example "
+            "redis://localhost:6379/0, or WEB_CONCURRENCY=1."
+        )
+        raise SystemExit(message)
+
+
+def when_ready(server: Any) -> None:  # noqa: ANN401  # gunicorn ships no types
+    """Tell the person at the terminal where the service is."""
+    if http_parser == "python":
+        server.log.info("Without gunicorn's C parser: see requirements-fast.in")
+    for listener in server.LISTENERS:
+        address = str(listener).replace("//0.0.0.0:", "//localhost:")
+        server.log.info("SoftFactory Files is ready on %s", address)
+        if settings.api_docs_enabled:
+            server.log.info("Its API documents: %s/api/docs and %s/api/redoc", address, address)

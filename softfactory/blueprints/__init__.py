@@ -1,0 +1,1 @@
+"""The contracts' routes, a package for each domain; none imports another."""

@@ -1,0 +1,73 @@
+"""``/media/<key>``: local storage's own endpoint for the URLs that it signs."""
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response, request
+from werkzeug.http import quote_etag
+
+from softfactory.errors import InvalidSignature
+from softfactory.http.blueprint import Blueprint
+from softfactory.http.bodies import body_chunks, body_size
+from softfactory.http.identity import public
+from softfactory.http.limits import unlimited
+from softfactory.http.runtime import runtime
+from softfactory.http.schemas import BYTES
+from softfactory.http.send import send_object
+from softfactory.http.services import files, part_receiver
+from softfactory.storage.disposition import content_disposition
+from softfactory.storage.keys import Key
+
+blueprint = Blueprint("media", __name__, url_prefix="/media", description="Signed object URLs")
+
+
+@blueprint.get("/<path:key>")
+@blueprint.response(HTTPStatus.OK, BYTES, content_type="*/*")
+@public
+@unlimited
+def get_object(key: str) -> Response:
+    """Give the bytes of an object to whoever has its signed URL."""
+    claims = _signed_claims(key)
+    stored = files().open_signed(Key(key), version_id=claims.get("version_id"))
+    content_type = claims.get("content_type") or stored.info.content_type
+    disposition = claims.get("content_disposition") or content_disposition(
+        Key(key).filename, content_type
+    )
+    return send_object(stored, content_type=content_type, disposition=disposition)
+
+
+@blueprint.put("/<path:key>")
+@blueprint.response(HTTPStatus.OK)
+@public
+@unlimited
+def put_object(key: str) -> Response:
+    """Take the bytes of an object, or of one part of it, from whoever has the signed URL."""
+    claims = _signed_claims(key)
+    size = body_size(limit=runtime().config.max_file_upload_size)
+    storage = runtime().storage
+    response = Response()
+    response.headers.pop("Content-Type")  # There is no content.
+    if (upload_id := claims.get("upload_id")) is not None:
+        admitted = part_receiver().admit_signed(Key(key), upload_id, claims["part_number"])
+        part = admitted.store(body_chunks(size), size=size)
+        response.headers["ETag"] = quote_etag(part.etag)
+    else:
+        content_type = request.headers.get("Content-Type") or "application/octet-stream"
+        stored = storage.put(Key(key), body_chunks(size), content_type=content_type)
+        response.headers["ETag"] = quote_etag(stored.etag)
+    return response
+
+
+def _signed_claims(key: str) -> dict[str, Any]:
+    """Return what the URL's token allows.
+
+    Raises:
+        InvalidSignature: there is no token, or it is for something else.
+    """
+    token = request.args.get("token", "")
+    if not token:
+        raise InvalidSignature(
+            "This URL names a file and gives no bytes. Ask the API for a signed URL: "
+            "POST /api/files/presigned-url."
+        )
+    return runtime().signer.verify(token, method=request.method, key=key)

@@ -1,0 +1,80 @@
+"""``flask files ...``: keeping files in order."""
+
+import json
+import sys
+from dataclasses import asdict
+
+import click
+
+from softfactory.cli.group import PlainGroup
+from softfactory.errors import StorageError
+from softfactory.http.services import maintenance, reconciliation
+from softfactory.services.reconcile import ReconcileReport
+
+commands = PlainGroup("files", help="Keep files in order.")
+
+LABELS = {
+    "expired_files": "expired files",
+    "abandoned_uploads": "abandoned uploads",
+    "orphan_parts": "orphaned parts",
+    "noncurrent_versions": "noncurrent versions",
+    "spent_codes": "spent codes",
+    "dead_sessions": "dead sessions",
+}
+
+
+@commands.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object of counts.")
+def cleanup(*, dry_run: bool, as_json: bool) -> None:
+    """Remove expired files, abandoned uploads, and spent codes and sessions.
+
+    Safe beside live traffic, on several machines at once, and to interrupt.
+    """
+    keeper = maintenance()
+    # The bar goes to standard error, so that standard output is the report alone.
+    with click.progressbar(length=keeper.count(), label="Cleaning up", file=sys.stderr) as bar:
+        report = asdict(keeper.cleanup(dry_run=dry_run, progress=bar.update))
+    if as_json:
+        click.echo(json.dumps(report))
+        return
+    verb = "Would remove" if dry_run else "Removed"
+    for name, label in LABELS.items():
+        click.echo(f"{verb} {report[name]} {label}.")
+
+
+@commands.command()
+@click.option("--fix", is_flag=True, help="Put in order what can be.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object of lists of keys.")
+def reconcile(*, fix: bool, as_json: bool) -> None:
+    """Compare database and storage; exit with 1 where differences remain.
+
+    Safe beside live traffic, on several machines at once, and to interrupt.
+    """
+    comparison = reconciliation()
+    try:
+        with click.progressbar(
+            length=comparison.count(), label="Comparing", file=sys.stderr
+        ) as bar:
+            report = comparison.run(fix=fix, progress=bar.update)
+    except StorageError as error:
+        raise click.ClickException(f"{error.message} Then run this command again.") from error
+    click.echo(json.dumps(report.as_dict()) if as_json else _table(report))
+    if not report.is_in_order:
+        raise SystemExit(1)
+
+
+def _table(report: ReconcileReport) -> str:
+    """Return the report for people: a line a difference, and a sentence at the end."""
+    found = [
+        *(("object without row", key) for key in report.objects_without_row),
+        *(("row without object", key) for key in report.rows_without_object),
+        *(("size differs", key) for key in report.size_mismatches),
+    ]
+    lines = [f"{kind:<20}{_printable(key)}" for kind, key in found]
+    return "\n".join([*lines, f"Found {len(found)} differences, put {report.fixed} in order."])
+
+
+def _printable(key: str) -> str:
+    """Return a key that others wrote, without what would move the terminal's cursor."""
+    return key if key.isprintable() else repr(key)

@@ -1,0 +1,1 @@
+"""HTTP itself: what the blueprints share and the services never see."""

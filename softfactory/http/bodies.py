@@ -1,0 +1,61 @@
+"""A request body that is nothing but the bytes of an object or a part, read as it arrives."""
+
+from collections.abc import Iterator
+from typing import IO
+
+from flask import request
+from werkzeug.exceptions import ClientDisconnected, LengthRequired
+
+from softfactory.errors import FileTooLarge, InvalidInput
+
+CHUNK_SIZE = 1024 * 1024
+"""Bytes asked of the socket at a time; large, because every read costs a system call."""
+
+
+def body_size(*, limit: int) -> int:
+    """Return the announced size of the body in bytes.
+
+    Raises:
+        LengthRequired: it is not announced (S3 answers 411 MissingContentLength then, too).
+        FileTooLarge: it is over ``limit`` bytes.
+    """
+    announced = request.headers.get("Content-Length", "")
+    # Werkzeug takes what is no number for 0, and an empty object would replace a full one.
+    if request.content_length is None or not announced.isdecimal():
+        raise LengthRequired("Send a Content-Length header with the number of bytes.")
+    size = request.content_length
+    if size > limit:
+        raise FileTooLarge(f"The body is larger than the {limit} bytes that are taken.")
+    return size
+
+
+def read_chunk(stream: IO[bytes], size: int) -> bytes:
+    """Return up to ``size`` bytes of a body; none at its end, also where the client hung up.
+
+    Raises:
+        InvalidInput: the client chunked it wrongly.
+    """
+    try:
+        return stream.read(size)
+    except ClientDisconnected:
+        return b""
+    except OSError as error:
+        # gunicorn's errors of a malformed chunked body, and of a connection that broke, are these.
+        raise InvalidInput("The body could not be read to its end. Send it again.") from error
+
+
+def body_chunks(size: int) -> Iterator[bytes]:
+    """Yield the body of exactly ``size`` bytes.
+
+    Raises:
+        InvalidInput: it was cut off.
+    """
+    request.max_content_length = size
+    stream = request.stream
+    left = size
+    while left:
+        chunk = read_chunk(stream, min(CHUNK_SIZE, left))
+        if not chunk:
+            raise InvalidInput(f"The body was cut off {left} bytes before its end. Send it again.")
+        left -= len(chunk)
+        yield chunk

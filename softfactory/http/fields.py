@@ -1,0 +1,59 @@
+"""The field types that the contracts share."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import ValidationError, fields
+
+from softfactory.clock import isoformat
+from softfactory.http.paging import whole_number
+from softfactory.services.access import MAX_ID
+
+_MAX_MEDIA_TYPE = 255
+_MEDIA_TYPE = re.compile(r"([\w!#$&^.+-]+)/([\w!#$&^.+-]+)([ \t]*;[ -~\t]*)?", re.ASCII)
+
+
+class UTCTime(fields.Field[datetime]):
+    """A time: written as ISO 8601 in UTC with a ``Z``; read as ISO 8601, UTC where nothing is said."""
+
+    def __init__(self, *, milliseconds: bool = False, **options: Any) -> None:  # noqa: ANN401  # marshmallow's options
+        """Make the field; it writes whole seconds, or three more digits with ``milliseconds``."""
+        super().__init__(**options)
+        self._milliseconds = milliseconds
+
+    def _serialize(self, value: datetime | None, *_args: Any, **_kwargs: Any) -> str | None:  # noqa: ANN401  # marshmallow's signature
+        return None if value is None else isoformat(value, milliseconds=self._milliseconds)
+
+    def _deserialize(self, value: Any, attr: str | None, *_args: Any, **_kwargs: Any) -> datetime:  # noqa: ANN401  # marshmallow's signature
+        try:
+            moment = datetime.fromisoformat(value)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return moment.astimezone(UTC)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValidationError(f"{attr} must be a time such as 2026-02-26T14:30:22Z.") from error
+
+
+class FileId(fields.Integer):
+    """The integer id of a file, as a JSON number or a string of digits."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:  # noqa: ANN401  # marshmallow's signature
+        number = whole_number(value)
+        if number is None:
+            raise ValidationError(f"{attr} must be the id of a file, a positive whole number.")
+        return min(number, MAX_ID)
+
+
+class MediaType(fields.String):
+    """A media type, with parameters or without, in the characters of a header.
+
+    RFC 9110 section 8.3.1; what the database keeps of one has 255 characters.
+    """
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:  # noqa: ANN401  # marshmallow's signature
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        if len(text) > _MAX_MEDIA_TYPE or not _MEDIA_TYPE.fullmatch(text):
+            raise ValidationError(
+                f"{attr} must be a content type such as video/mp4, of at most 255 characters."
+            )
+        return text

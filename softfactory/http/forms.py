@@ -1,0 +1,162 @@
+"""A multipart form with one file in it, read as it arrives: no temporary file, no whole body.
+
+Werkzeug's parser would write the file to disk before the view begins; here the view's service
+pulls the file's chunks, and they go straight to where they stay.
+"""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Request
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+
+from softfactory.errors import InvalidInput, UnsupportedMediaType
+from softfactory.http.bodies import CHUNK_SIZE, read_chunk
+
+MAX_FIELD_SIZE = 64 * 1024
+"""Bytes of one field that is no file."""
+
+MAX_SILENCE = 2 * CHUNK_SIZE
+"""Bytes before the first boundary, or behind the last, that are read and ignored."""
+
+MAX_SEGMENTS = 32
+"""Fields of one form, the file among them; no contract has more than a handful."""
+
+
+class UploadForm:
+    """The form of one request.
+
+    Fields that stand before the file are in ``fields`` at once, those behind it once ``chunks`` is
+    exhausted. Exhausting it also proves the form: cut off, malformed, or with a second file, it
+    raises instead of ending.
+
+    Attributes:
+        fields: the values of the fields that are no file, by name; the last one counts.
+        filename: as the client sent it.
+        content_type: what the client says the file is; None where it says nothing.
+
+    Raises:
+        UnsupportedMediaType: the request is no multipart form.
+        InvalidInput: the form is malformed or has no file.
+    """
+
+    def __init__(self, request: Request, *, file_field: str = "file") -> None:
+        """Read the form up to the first byte of its file."""
+        content_type, options = parse_options_header(request.headers.get("Content-Type", ""))
+        if content_type != "multipart/form-data":
+            raise UnsupportedMediaType(
+                "Send the file as a form: Content-Type multipart/form-data with a boundary."
+            )
+        # The file's own limit is the service's; the parser bounds everything else.
+        request.max_content_length = sys.maxsize
+        if request.headers.get("Content-Encoding", "identity") != "identity":
+            raise UnsupportedMediaType("Send the form as it is, without a Content-Encoding.")
+        self._file_field = file_field
+        self._announced, self._received = request.content_length, 0
+        self._stream = request.stream
+        self.fields: dict[str, str] = {}
+        try:
+            self._parser = PushMultipartParser(
+                options.get("boundary", ""), max_segment_count=MAX_SEGMENTS
+            )
+        except MultipartError as error:
+            raise _malformed(error) from error
+        self._events = self._parse()
+        segment = self._next_file()
+        if segment is None or segment.name != file_field:
+            raise InvalidInput.of(
+                file_field, f"No file provided. Send one file in the field '{file_field}'."
+            )
+        self.filename: str = segment.filename
+        self.content_type: str | None = segment.content_type
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the file's bytes, then read the rest of the form.
+
+        Raises:
+            InvalidInput: the form is malformed, cut off, or has a second file.
+        """
+        while isinstance(event := next(self._events), bytes):
+            yield event
+        if self._next_file() is not None:
+            raise InvalidInput.of(
+                self._file_field, "Two files in one form. Send one file with each request."
+            )
+        self._read_to_the_end()
+
+    def _next_file(self) -> MultipartSegment | None:
+        """Read fields until a segment that is a file begins; None at the end of the form."""
+        segment: MultipartSegment
+        for segment in self._events:
+            # A segment with a filename is a file (RFC 7578 section 4.2), whatever its field; an
+            # empty name is an input that nothing was chosen in (HTML, "constructing entry list").
+            if segment.filename:
+                return segment
+            if segment.filename is not None or segment.name == self._file_field:
+                self._skip_segment()
+                continue
+            self.fields[segment.name] = self._read_field(segment.name)
+        return None
+
+    def _read_field(self, name: str) -> str:
+        value = bytearray()
+        while isinstance(event := next(self._events), bytes):
+            value += event
+            if len(value) > MAX_FIELD_SIZE:
+                raise InvalidInput.of(name, f"The field is longer than {MAX_FIELD_SIZE} bytes.")
+        try:
+            text = value.decode()
+        except UnicodeDecodeError as error:
+            raise InvalidInput.of(name, "The field is not valid UTF-8.") from error
+        if "\0" in text:
+            raise InvalidInput.of(name, "The field has a NUL character in it.")
+        return text
+
+    def _skip_segment(self) -> None:
+        size = 0
+        while isinstance(event := next(self._events), bytes):
+            size += len(event)
+            if size > MAX_FIELD_SIZE:
+                raise InvalidInput.of(self._file_field, "The file has no name. Give it one.")
+
+    def _parse(self) -> Iterator[Any]:
+        """Yield the parser's events: a segment, its bytes, None at its end."""
+        silent = 0
+        try:
+            while not self._parser.closed:
+                chunk = self._read()
+                silent += len(chunk)
+                for event in self._parser.parse(chunk):
+                    silent = 0
+                    yield event
+                if silent > MAX_SILENCE:
+                    raise InvalidInput("The form does not begin with its boundary. Send a form.")
+        except MultipartError as error:
+            raise _malformed(error) from error
+
+    def _read(self) -> bytes:
+        chunk = read_chunk(self._stream, CHUNK_SIZE)
+        self._received += len(chunk)
+        return chunk
+
+    def _read_to_the_end(self) -> None:
+        """Read what follows the last boundary, and see that as much came as was announced."""
+        epilogue = 0
+        while chunk := self._read():
+            epilogue += len(chunk)
+            if epilogue > MAX_SILENCE:
+                raise InvalidInput("The form goes on behind its last boundary. End it there.")
+        if self._announced is not None and self._received < self._announced:
+            raise InvalidInput(
+                f"The body was cut off {self._announced - self._received} bytes before the end "
+                "that was announced. Send the whole form again."
+            )
+
+
+def _malformed(error: MultipartError) -> InvalidInput:
+    # The second argument of some is an exception of ours to keep.
+    reason = error.args[0] if error.args else "not a form"
+    return InvalidInput(
+        f"The form is malformed or was cut off ({reason}). Send the whole form again."
+    )

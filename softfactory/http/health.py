@@ -1,0 +1,75 @@
+"""Is it alive, is it ready: two routes for load balancers."""
+
+import threading
+from http import HTTPStatus
+
+import structlog
+from flask import Blueprint, Response, jsonify
+from sqlalchemy import exists, select
+
+from softfactory.http.extensions import db
+from softfactory.http.identity import public
+from softfactory.http.runtime import runtime
+from softfactory.models import User
+
+blueprint = Blueprint("health", __name__)
+log = structlog.get_logger(__name__)
+
+
+@blueprint.get("/healthz")
+@public
+def alive() -> Response:
+    """Answer 200 as long as the process serves requests; nothing else is asked."""
+    return jsonify(status="ok")
+
+
+@blueprint.get("/readyz")
+@public
+def ready() -> tuple[Response, HTTPStatus]:
+    """Answer 200 when database and storage answer, else 503 with the names of those that don't."""
+    if failing := _readiness.failing():
+        return jsonify(status="unavailable", failing=failing), HTTPStatus.SERVICE_UNAVAILABLE
+    return jsonify(status="ok"), HTTPStatus.OK
+
+
+class _Readiness:
+    """One thread looks at a time; whoever asks meanwhile hears what was found before.
+
+    A storage that hangs would otherwise take a thread with each probe, until none is left.
+    """
+
+    def __init__(self) -> None:
+        self._looking = threading.Lock()
+        self._found: list[str] = []
+
+    def failing(self) -> list[str]:
+        """Return the parts that do not answer."""
+        if self._looking.acquire(blocking=False):
+            try:
+                self._found = _look()
+            finally:
+                self._looking.release()
+        return self._found
+
+
+_readiness = _Readiness()
+
+
+def _look() -> list[str]:
+    failing = []
+    for name, answers in {"database": _database_answers, "storage": _storage_answers}.items():
+        try:
+            answers()
+        except Exception as error:  # whatever it is, this part is not ready
+            log.warning("readiness.failed", part=name, exc_info=error)
+            failing.append(name)
+    return failing
+
+
+def _database_answers() -> None:
+    # A table of ours: a database without the schema is not ready either.
+    db.session.execute(select(exists().select_from(User)))
+
+
+def _storage_answers() -> None:
+    runtime().storage.list_objects("users/", limit=1)
