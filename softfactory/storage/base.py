@@ -216,10 +216,18 @@ class Storage(Protocol):
         """
         ...
 
-    def copy(self, source: Key, target: Key, *, version_id: str | None = None) -> ObjectInfo:
+    def copy(
+        self,
+        source: Key,
+        target: Key,
+        *,
+        version_id: str | None = None,
+        content_type: str | None = None,
+    ) -> ObjectInfo:
         """Copy an object (or one version of it) with its type, metadata and class.
 
-        Also beyond 5 GiB, S3's limit for one CopyObject.
+        Also beyond 5 GiB, S3's limit for one CopyObject. ``content_type`` is the type that the
+        copy is served with, where it is to differ; the source keeps its own.
 
         Raises:
             ObjectNotFound: no such source.
@@ -233,15 +241,6 @@ class Storage(Protocol):
         Raises:
             ObjectNotFound: no such source.
             ObjectArchived: the source is archived and not restored.
-        """
-        ...
-
-    def set_content_type(self, key: Key, content_type: str) -> ObjectInfo:
-        """Change the type that the object is served with; bytes, metadata and class stay.
-
-        Raises:
-            ObjectNotFound: no such object.
-            ObjectArchived: it is archived and not restored.
         """
         ...
 

@@ -133,12 +133,10 @@ class Confirmations:
         return None
 
     def _check(self, upload: FileUpload, staged: Key) -> str | None:
-        """Put the type of what arrived right; return its version, which is as it was declared."""
+        """Return the version that arrived, which has the size that was declared."""
         info = self._head(staged)
         if info is None:
             raise NotFound(NOT_ARRIVED)
-        if info.content_type != upload.content_type:
-            info = self.storage.set_content_type(staged, upload.content_type)
         if info.size != upload.file_size:
             self._refuse(upload, staged, info.size)
         return info.version_id
@@ -194,7 +192,9 @@ class Confirmations:
         self.session.flush()
         try:
             # This version, whatever was sent to the URL since it was checked.
-            stored = self.storage.copy(staged, key, version_id=version_id)
+            stored = self.storage.copy(
+                staged, key, version_id=version_id, content_type=upload.content_type
+            )
         except ObjectNotFound as error:
             raise NotFound(NOT_ARRIVED) from error
         if upload.storage_tier == StorageClass.GLACIER:

@@ -72,18 +72,6 @@ class LocalBase:
         is_null = version_id == NULL_VERSION and not self._versioning
         return versions.find(connection, key, None if is_null else version_id)
 
-    def _alter(self, key: str, alter: Callable[[Version], Version]) -> ObjectInfo:
-        """Change the current version of ``key`` in its place; its bytes must be readable."""
-
-        def change(connection: Connection) -> tuple[Version, list[str]]:
-            found = versions.find(connection, key)
-            found.must_be_readable(self._clock())
-            altered = alter(found)
-            versions.update(connection, altered)
-            return altered, []
-
-        return self._write(change)
-
     def _write(self, change: Callable[[Connection], tuple[Version, list[str]]]) -> ObjectInfo:
         """Commit a change that makes or alters a version, and tell of it."""
         return self._settled(*self._index.write(change))

@@ -47,7 +47,14 @@ class Changes(LocalBase):
             added = self._index.write(add)
         return self._settled(*added)
 
-    def copy(self, source: Key, target: Key, *, version_id: str | None = None) -> ObjectInfo:
+    def copy(
+        self,
+        source: Key,
+        target: Key,
+        *,
+        version_id: str | None = None,
+        content_type: str | None = None,
+    ) -> ObjectInfo:
         """Copy an object; both share the file."""
 
         def change(connection: Connection) -> tuple[Version, list[str]]:
@@ -55,6 +62,7 @@ class Changes(LocalBase):
             found.must_be_readable(self._clock())
             copied = found._replace(
                 key=target,
+                content_type=content_type or found.content_type,
                 modified=self._now(),
                 noncurrent_since=None,
                 restored_from=None,
@@ -79,10 +87,6 @@ class Changes(LocalBase):
             return added, spare
 
         return self._write(change)
-
-    def set_content_type(self, key: Key, content_type: str) -> ObjectInfo:
-        """Change the type of the current version in its place."""
-        return self._alter(key, lambda found: found._replace(content_type=content_type))
 
     def delete(self, key: Key, *, version_id: str | None = None) -> None:
         """Delete the object, or one version for good; deleting what is not there is no error."""

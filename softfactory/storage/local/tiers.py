@@ -9,6 +9,7 @@ from softfactory.storage.keys import Key
 from softfactory.storage.local import versions
 from softfactory.storage.local.base import LocalBase
 from softfactory.storage.local.times import to_span, to_ticks
+from softfactory.storage.local.versions import Version
 
 
 class Tiers(LocalBase):
@@ -16,12 +17,17 @@ class Tiers(LocalBase):
 
     def set_storage_class(self, key: Key, storage_class: StorageClass) -> ObjectInfo:
         """Move the current version to another class; a restored copy ends with that."""
-        return self._alter(
-            key,
-            lambda found: found._replace(
+
+        def change(connection: Connection) -> tuple[Version, list[str]]:
+            found = versions.find(connection, key)
+            found.must_be_readable(self._clock())
+            moved = found._replace(
                 storage_class=storage_class, restored_from=None, restored_until=None
-            ),
-        )
+            )
+            versions.update(connection, moved)
+            return moved, []
+
+        return self._write(change)
 
     def restore(self, key: Key, *, version_id: str | None = None, days: int) -> Restoration:
         """Start bringing an archived object back for ``days`` days; return how it stands.

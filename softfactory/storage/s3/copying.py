@@ -42,9 +42,17 @@ _CARRIED = (
 class Copier(Multipart, Deleter):
     """The verbs that copy."""
 
-    def copy(self, source: Key, target: Key, *, version_id: str | None = None) -> ObjectInfo:
+    def copy(
+        self,
+        source: Key,
+        target: Key,
+        *,
+        version_id: str | None = None,
+        content_type: str | None = None,
+    ) -> ObjectInfo:
         """Copy the object, or one version of it; the bytes never leave the server."""
-        copied, _ = self._copy(source, target, version_id=version_id)
+        changes = {} if content_type is None else {"ContentType": content_type}
+        copied, _ = self._copy(source, target, version_id=version_id, changes=changes)
         return copied
 
     def rename(self, source: Key, target: Key) -> ObjectInfo:
@@ -54,10 +62,6 @@ class Copier(Multipart, Deleter):
         renamed = self.copy(source, target)
         self.delete(source)
         return renamed
-
-    def set_content_type(self, key: Key, content_type: str) -> ObjectInfo:
-        """Change the type by a copy onto itself."""
-        return self.rewrite(key, content_type=content_type)
 
     def rewrite(
         self,

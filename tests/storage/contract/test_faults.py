@@ -56,7 +56,6 @@ VERBS: dict[str, Callable[[Storage], object]] = {
     "large put": lambda s: s.put(KEY, pieces(payload(17 * MIB), MIB)),
     "copy": lambda s: s.copy(KEY, OTHER),
     "rename": lambda s: s.rename(KEY, OTHER),
-    "set_content_type": lambda s: s.set_content_type(KEY, "text/plain"),
     "delete": lambda s: s.delete(KEY),
     "delete a version": lambda s: s.delete(KEY, version_id="1"),
     "purge": lambda s: s.purge(KEY),

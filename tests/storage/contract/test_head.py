@@ -11,6 +11,7 @@ from tests.storage.backends import NO_VERSIONS, VERSIONS, Backend
 from tests.storage.samples import store
 
 KEY = Key("alice/notes.txt")
+OTHER = Key("alice/copy.txt")
 
 
 @pytest.mark.parametrize("key", ["alice", "alice/notes.tx", "alice/notes.txt2", "Alice/notes.txt"])
@@ -87,28 +88,24 @@ def test_no_version_id_where_no_versions_are_kept(storage: Storage) -> None:
     assert storage.head(KEY).version_id is None
 
 
-def test_the_content_type_can_be_changed_alone(backend: Backend) -> None:
+def test_a_copy_can_have_another_type_and_nothing_else_changes(backend: Backend) -> None:
     storage = backend.storage
     old = storage.put(KEY, [b"content"], content_type="text/plain", metadata={"owner": "alice"})
 
-    info = storage.set_content_type(KEY, "text/html; charset=utf-8")
+    info = storage.copy(KEY, OTHER, content_type="text/html; charset=utf-8")
 
-    head = storage.head(KEY)
+    assert storage.head(KEY).content_type == "text/plain"
+    head = storage.head(OTHER)
     assert info.content_type == head.content_type == "text/html; charset=utf-8"
     assert head.metadata == {"owner": "alice"}
     assert (head.size, head.storage_class) == (old.size, old.storage_class)
-    with storage.open(KEY) as stored:
+    with storage.open(OTHER) as stored:
         assert b"".join(stored.chunks()) == b"content"
 
 
-def test_the_content_type_can_be_set_to_what_it_is(storage: Storage) -> None:
+def test_a_copy_onto_itself_can_change_the_type(storage: Storage) -> None:
     storage.put(KEY, [b"content"], content_type="text/plain")
 
-    info = storage.set_content_type(KEY, "text/plain")
+    storage.copy(KEY, KEY, content_type="text/html")
 
-    assert info.content_type == "text/plain"
-
-
-def test_the_content_type_of_what_is_not_there_cannot_be_changed(storage: Storage) -> None:
-    with pytest.raises(ObjectNotFound):
-        storage.set_content_type(KEY, "text/plain")
+    assert storage.head(KEY).content_type == "text/html"

@@ -71,7 +71,6 @@ def test_a_list_tells_the_class(storage: Storage) -> None:
         pytest.param(lambda s: s.open(KEY), id="open"),
         pytest.param(lambda s: s.copy(KEY, OTHER), id="copy"),
         pytest.param(lambda s: s.rename(KEY, OTHER), id="rename"),
-        pytest.param(lambda s: s.set_content_type(KEY, "text/plain"), id="set_content_type"),
         pytest.param(lambda s: s.set_storage_class(KEY, StorageClass.STANDARD), id="standard"),
     ],
 )
@@ -293,10 +292,10 @@ def test_a_restored_object_can_be_copied_and_keeps_its_class(backend: Backend, v
     assert backend.storage.head(OTHER).metadata == {"owner": "alice"}
 
 
-def test_the_content_type_of_a_restored_object_can_be_changed_alone(backend: Backend) -> None:
+def test_a_copy_of_a_restored_object_can_have_another_type(backend: Backend) -> None:
     archive_and_restore(backend)
 
-    backend.storage.set_content_type(KEY, "text/plain")
+    backend.storage.copy(KEY, OTHER, content_type="text/plain")
 
-    head = backend.storage.head(KEY)
+    head = backend.storage.head(OTHER)
     assert (head.content_type, head.storage_class) == ("text/plain", StorageClass.GLACIER)
