@@ -1,6 +1,7 @@
 """What is remembered: the tables, and nothing of what is done with them."""
 
 from softfactory.models.base import Base
+from softfactory.models.file_count import FileCount
 from softfactory.models.file_upload import FileUpload, UploadStatus
 from softfactory.models.login_session import LoginSession
 from softfactory.models.mail_code import CodePurpose, MailCode
@@ -10,6 +11,7 @@ from softfactory.models.user import User
 __all__ = [
     "Base",
     "CodePurpose",
+    "FileCount",
     "FileUpload",
     "LoginSession",
     "MailCode",

@@ -52,6 +52,14 @@ class FileUpload(Base):
             "ix_file_uploads_category_listing", "user_id", "status", "category", "uploaded_at", "id"
         ),
         Index("ix_file_uploads_activity", "status", "last_activity_at"),
+        Index(
+            "ix_file_uploads_expiry",
+            "user_id",
+            "status",
+            "expires_at",
+            sqlite_where=text("expires_at IS NOT NULL"),
+            postgresql_where=text("expires_at IS NOT NULL"),
+        ),
         # A client that remembers a deleted file's id must not reach a newer file by it.
         {"sqlite_autoincrement": True},
     )

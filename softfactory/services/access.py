@@ -94,7 +94,7 @@ def expired_keys(session: Session, keys: Collection[str], *, now: datetime) -> s
     """Return those of ``keys`` whose files have expired, by one query."""
     if not keys:
         return set()
-    query = select(FileUpload.file_key).where(FileUpload.file_key.in_(keys), _has_expired(now))
+    query = select(FileUpload.file_key).where(FileUpload.file_key.in_(keys), has_expired(now))
     return {*session.scalars(query)}
 
 
@@ -104,11 +104,12 @@ def refuse_expired(session: Session, key: str, *, now: datetime) -> None:
     Raises:
         NotFound: it has; its URLs die with it.
     """
-    expired = exists().where(FileUpload.file_key == key, _has_expired(now))
+    expired = exists().where(FileUpload.file_key == key, has_expired(now))
     if session.scalar(select(expired)):
         raise NotFound("File not found: it has expired.")
 
 
-def _has_expired(now: datetime) -> ColumnElement[bool]:
+def has_expired(now: datetime) -> ColumnElement[bool]:
+    """Return the condition of files that were completed and are past their time."""
     completed = FileUpload.status == UploadStatus.COMPLETED.value
     return and_(completed, FileUpload.expires_at <= now)

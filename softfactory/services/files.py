@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Protocol
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
@@ -20,6 +20,7 @@ from softfactory.services.content_types import (
     check_allowed,
     may_become_allowed,
 )
+from softfactory.services.counts import count_files
 from softfactory.services.links import Links, SignedLink
 from softfactory.storage.base import Storage, StoredObject
 from softfactory.storage.keys import Key, clean_filename
@@ -108,7 +109,7 @@ class Files:
         matches = [FileUpload.user_id == user.id, is_alive(self.clock())]
         if category is not None:
             matches.append(FileUpload.category == category)
-        total = self.session.scalar(select(func.count()).where(*matches)) or 0
+        total = count_files(self.session, user.id, now=self.clock(), category=category)
         newest_first = (FileUpload.uploaded_at.desc(), FileUpload.id.desc())
         page = select(FileUpload).where(*matches).order_by(*newest_first)
         files = self.session.scalars(page.limit(limit).offset(offset)).all() if total else ()

@@ -1,0 +1,95 @@
+"""How many files each user has, counted by the database itself (docs/decisions/0010)."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+EXPIRY = "ix_file_uploads_expiry"
+
+ADD = """
+    INSERT INTO file_counts (user_id, category, files) VALUES (NEW.user_id, NEW.category, 1)
+    ON CONFLICT (user_id, category) DO UPDATE SET files = file_counts.files + 1;
+"""
+TAKE = """
+    UPDATE file_counts SET files = files - 1
+    WHERE user_id = OLD.user_id AND category = OLD.category;
+"""
+COUNTS_MORE = "NEW.status = 'completed'"
+COUNTED_BEFORE = "OLD.status = 'completed'"
+MOVED = "(OLD.status <> NEW.status OR OLD.category <> NEW.category OR OLD.user_id <> NEW.user_id)"
+
+SQLITE = {
+    "file_counts_insert": f"AFTER INSERT ON file_uploads WHEN {COUNTS_MORE} BEGIN {ADD} END",
+    "file_counts_delete": f"AFTER DELETE ON file_uploads WHEN {COUNTED_BEFORE} BEGIN {TAKE} END",
+    "file_counts_leave": "AFTER UPDATE OF status, category, user_id ON file_uploads "
+    f"WHEN {COUNTED_BEFORE} AND {MOVED} BEGIN {TAKE} END",
+    "file_counts_enter": "AFTER UPDATE OF status, category, user_id ON file_uploads "
+    f"WHEN {COUNTS_MORE} AND {MOVED} BEGIN {ADD} END",
+}
+
+POSTGRESQL = (
+    f"""
+    CREATE FUNCTION count_completed_files() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF TG_OP = 'UPDATE' AND NOT {MOVED} THEN RETURN NULL; END IF;
+        IF TG_OP <> 'INSERT' AND {COUNTED_BEFORE} THEN {TAKE} END IF;
+        IF TG_OP <> 'DELETE' AND {COUNTS_MORE} THEN {ADD} END IF;
+        RETURN NULL;
+    END $$
+    """,
+    # At the commit, behind the row of the user that each change locks: no lock is held while
+    # storage works, and two transactions of one user never wait for each other crosswise.
+    """
+    CREATE CONSTRAINT TRIGGER file_counts
+    AFTER INSERT OR DELETE OR UPDATE OF status, category, user_id ON file_uploads
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION count_completed_files()
+    """,
+)
+
+
+def upgrade() -> None:
+    op.create_table(
+        "file_counts",
+        sa.Column(
+            "user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("category", sa.String(16), nullable=False),
+        sa.Column("files", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], "fk_file_counts_user_id_users", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", "category", name="pk_file_counts"),
+    )
+    op.execute(
+        "INSERT INTO file_counts (user_id, category, files) SELECT user_id, category, count(*) "
+        "FROM file_uploads WHERE status = 'completed' GROUP BY user_id, category"
+    )
+    where = sa.text("expires_at IS NOT NULL")
+    op.create_index(
+        EXPIRY,
+        "file_uploads",
+        ["user_id", "status", "expires_at"],
+        sqlite_where=where,
+        postgresql_where=where,
+    )
+    if op.get_bind().dialect.name == "sqlite":
+        for name, definition in SQLITE.items():
+            op.execute(f"CREATE TRIGGER {name} {definition}")
+    else:
+        for statement in POSTGRESQL:
+            op.execute(statement)
+
+
+def downgrade() -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        for name in SQLITE:
+            op.execute(f"DROP TRIGGER {name}")
+    else:
+        op.execute("DROP TRIGGER file_counts ON file_uploads")
+        op.execute("DROP FUNCTION count_completed_files()")
+    op.drop_index(EXPIRY, "file_uploads")
+    op.drop_table("file_counts")
