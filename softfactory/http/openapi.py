@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from http import HTTPStatus
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import flask_smorest
@@ -95,10 +96,33 @@ class Api(flask_smorest.Api):
     ERROR_SCHEMA = Error
     DEFAULT_ERROR_RESPONSE_NAME = None
 
+    def __init__(self, app: Flask) -> None:
+        super().__init__(app)
+        self._undescribed: list[flask_smorest.Blueprint] = []
+        self._describing = Lock()
+
     def register_blueprint(self, blp: flask_smorest.Blueprint, **options: Any) -> None:  # noqa: ANN401  # as the base class
-        """Register a blueprint; where two contracts meet on one URL, the document has both."""
+        """Register a blueprint; its views are described when the document is first asked for.
+
+        Most processes never ask, and describing takes longer than all else that an app starts with.
+        """
+        self._app.extensions["flask-smorest"]["blp_name_to_api"][blp.name] = self
+        self._app.register_blueprint(blp, **options)
+        self._undescribed.append(blp)
+
+    def describe(self) -> Document:
+        """Return what the views say; where two contracts meet on one URL, what both say."""
+        with self._describing:
+            while self._undescribed:
+                self._describe(self._undescribed.pop(0))
+            return deepcopy(self.spec.to_dict())
+
+    def _describe(self, blueprint: flask_smorest.Blueprint) -> None:
         earlier = deepcopy(self.spec.to_dict()["paths"])
-        super().register_blueprint(blp, **options)
+        blueprint.register_views_in_doc(
+            self, self._app, self.spec, name=blueprint.name, parameters=None
+        )
+        self.spec.tag({"name": blueprint.name, "description": blueprint.description})
         for path, item in self.spec.to_dict()["paths"].items():
             for method in set(item) & set(METHODS):
                 other = earlier.get(path, {}).get(method)
@@ -108,7 +132,7 @@ class Api(flask_smorest.Api):
 
 def document(app: Flask, api: Api) -> Document:
     """Return the OpenAPI document of all routes of ``app`` but the pages that show it."""
-    spec: Document = deepcopy(api.spec.to_dict())
+    spec = api.describe()
     spec["components"]["responses"] = {
         status.name: {
             "description": status.phrase,

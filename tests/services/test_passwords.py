@@ -15,6 +15,8 @@ from softfactory.services.passwords import (
     verify_password,
 )
 
+pytestmark = pytest.mark.real_hashes
+
 
 @pytest.mark.parametrize(
     "password",
