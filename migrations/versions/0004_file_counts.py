@@ -9,6 +9,10 @@ branch_labels = None
 depends_on = None
 
 EXPIRY = "ix_file_uploads_expiry"
+LISTINGS = {
+    "ix_file_uploads_listing": ["user_id", "status", "uploaded_at", "id"],
+    "ix_file_uploads_category_listing": ["user_id", "status", "category", "uploaded_at", "id"],
+}
 
 ADD = """
     INSERT INTO file_counts (user_id, category, files) VALUES (NEW.user_id, NEW.category, 1)
@@ -54,9 +58,7 @@ POSTGRESQL = (
 def upgrade() -> None:
     op.create_table(
         "file_counts",
-        sa.Column(
-            "user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("category", sa.String(16), nullable=False),
         sa.Column("files", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -76,6 +78,9 @@ def upgrade() -> None:
         sqlite_where=where,
         postgresql_where=where,
     )
+    for name, columns in LISTINGS.items():
+        op.drop_index(name, "file_uploads")
+        op.create_index(name, "file_uploads", [*columns, "expires_at"])
     if op.get_bind().dialect.name == "sqlite":
         for name, definition in SQLITE.items():
             op.execute(f"CREATE TRIGGER {name} {definition}")
@@ -91,5 +96,8 @@ def downgrade() -> None:
     else:
         op.execute("DROP TRIGGER file_counts ON file_uploads")
         op.execute("DROP FUNCTION count_completed_files()")
+    for name, columns in LISTINGS.items():
+        op.drop_index(name, "file_uploads")
+        op.create_index(name, "file_uploads", columns)
     op.drop_index(EXPIRY, "file_uploads")
     op.drop_table("file_counts")

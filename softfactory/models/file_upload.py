@@ -47,9 +47,16 @@ class FileUpload(Base):
             postgresql_where=text(LIVING),
         ),
         # Every list of the contracts: one user's files, newest first, by keyset; by category too.
-        Index("ix_file_uploads_listing", "user_id", "status", "uploaded_at", "id"),
+        # The expiry tells the living from the dead without a look at the row.
+        Index("ix_file_uploads_listing", "user_id", "status", "uploaded_at", "id", "expires_at"),
         Index(
-            "ix_file_uploads_category_listing", "user_id", "status", "category", "uploaded_at", "id"
+            "ix_file_uploads_category_listing",
+            "user_id",
+            "status",
+            "category",
+            "uploaded_at",
+            "id",
+            "expires_at",
         ),
         Index("ix_file_uploads_activity", "status", "last_activity_at"),
         Index(

@@ -6,13 +6,12 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Protocol
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
 from softfactory.errors import InvalidInput, NotFound
 from softfactory.models import FileUpload, User
-from softfactory.services.access import find_file, is_alive, refuse_expired
+from softfactory.services.access import find_file, refuse_expired
 from softfactory.services.archive import open_object, require_readable
 from softfactory.services.catalog import Catalog
 from softfactory.services.content_types import (
@@ -20,8 +19,8 @@ from softfactory.services.content_types import (
     check_allowed,
     may_become_allowed,
 )
-from softfactory.services.counts import count_files
 from softfactory.services.links import Links, SignedLink
+from softfactory.services.newest import FilePage, newest_files
 from softfactory.storage.base import Storage, StoredObject
 from softfactory.storage.keys import Key, clean_filename
 
@@ -49,14 +48,6 @@ class IncomingFile(Protocol):
     def expires_at(self) -> datetime | None:
         """Return when the file is to expire; called after the last chunk."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class FilePage:
-    """One page of a list, and how many files the whole list has."""
-
-    files: list[FileUpload]
-    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +97,9 @@ class Files:
 
     def list(self, user: User, *, category: str | None, limit: int, offset: int) -> FilePage:
         """Return a page of the user's files, newest first, and how many match in all."""
-        matches = [FileUpload.user_id == user.id, is_alive(self.clock())]
-        if category is not None:
-            matches.append(FileUpload.category == category)
-        total = count_files(self.session, user.id, now=self.clock(), category=category)
-        newest_first = (FileUpload.uploaded_at.desc(), FileUpload.id.desc())
-        page = select(FileUpload).where(*matches).order_by(*newest_first)
-        files = self.session.scalars(page.limit(limit).offset(offset)).all() if total else ()
-        return FilePage([*files], total)
+        return newest_files(
+            self.session, user.id, now=self.clock(), limit=limit, offset=offset, category=category
+        )
 
     def presign(
         self, user: User, file_id: int, lifetime: timedelta

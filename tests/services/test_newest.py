@@ -1,4 +1,4 @@
-"""Counts of files: the database keeps them right, whatever writes and however many at once."""
+"""Lists out of the database: the page that was asked for, and counts that are always right."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select, update
 
 from softfactory.http.extensions import db
 from softfactory.models import FileCount, FileUpload, UploadStatus, User
-from softfactory.services.counts import count_files
+from softfactory.services.newest import count_files, newest_files
 from tests.conftest import Caller
 from tests.stacks import both_databases
 
@@ -128,3 +128,24 @@ def test_many_writers_at_once_are_all_counted(app: Flask, three: int) -> None:
     with app.app_context():
         found = [counted(three), counted(three, "kind 0"), counted(three, "kind 1")]
     assert found == [2 + 16, 8, 8]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 50])
+def test_pages_put_together_are_the_list_whichever_end_is_nearer(
+    app: Flask, alice: Caller, limit: int
+) -> None:
+    with app.app_context():
+        for number in range(7):
+            file = row(alice.user_id, str(number))
+            file.uploaded_at = NOW + timedelta(seconds=number // 2)
+            file.expires_at = NOW + timedelta(seconds=number - 1)
+            db.session.add(file)
+        db.session.commit()
+        pages = [
+            newest_files(db.session, alice.user_id, now=NOW, limit=limit, offset=offset)
+            for offset in range(0, 8, limit)
+        ]
+
+    names = [file.original_filename for page in pages for file in page.files]
+    assert names == ["6", "5", "4", "3", "2"]
+    assert {page.total for page in pages} == {5}
