@@ -38,6 +38,9 @@ MAX_AGE = timedelta(days=365 * 100)
 MAX_URL_AGE = timedelta(days=7)
 """S3: a SigV4 presigned URL lives at most seven days."""
 
+MAX_PATIENCE = timedelta(hours=1)
+"""For clients that stall and for load balancers that look away; beyond it is a typing error."""
+
 
 class ConfigError(ValueError):
     """The environment does not make a configuration; the message names each variable at fault."""
@@ -189,6 +192,12 @@ class Config:
     trusted_proxies: int = _setting(0, _integer(0, 16), "TRUSTED_PROXIES")
     api_docs_enabled: bool | None = _setting(None, _boolean, "API_DOCS_ENABLED")
     web_concurrency: int = _setting(1, _integer(1, 1024), "WEB_CONCURRENCY")
+    slow_client: timedelta = _setting(
+        timedelta(seconds=30), _duration("seconds", 1, MAX_PATIENCE), "SLOW_CLIENT_SECONDS"
+    )
+    stop_delay: timedelta = _setting(
+        timedelta(0), _duration("seconds", 0, MAX_PATIENCE), "STOP_DELAY_SECONDS"
+    )
 
     # What it stands on
     database_url: str = _setting("sqlite:///softfactory.db", _database_url, "DATABASE_URL")

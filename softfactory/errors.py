@@ -157,6 +157,43 @@ class RateLimitExceeded(SoftFactoryError):
     default_message = "Rate limit exceeded. Try again later."
 
 
+class RequestTooSlow(SoftFactoryError):
+    """The request's bytes came so slowly that it was given up."""
+
+    code = "REQUEST_TIMEOUT"
+    default_message = "The request came too slowly and was given up. Send it again."
+
+
+# --- what does not work at the moment ---------------------------------------------------------
+
+
+class Unavailable(SoftFactoryError):
+    """Something that will work again by itself; the request changed nothing.
+
+    Attributes:
+        retry_after: seconds after which it makes sense to ask again.
+    """
+
+    code = "SERVICE_UNAVAILABLE"
+    default_message = "The service cannot answer at the moment. Try again in a few seconds."
+    retry_after = 5
+
+
+class Busy(Unavailable):
+    """More of something costly at once than there is room for."""
+
+    code = "SERVICE_BUSY"
+    default_message = "Too many logins at once. Try again in a moment."
+    retry_after = 1
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database cannot be reached, or is too busy."""
+
+    code = "DATABASE_UNAVAILABLE"
+    default_message = "The database cannot be reached at the moment. Try again in a few seconds."
+
+
 # --- the state of things ----------------------------------------------------------------------
 
 

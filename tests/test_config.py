@@ -65,6 +65,8 @@ GOOD: dict[str, Mapping[str, Any]] = {
     },
     "TRUSTED_PROXIES": numbers(0, 1, 16),
     "WEB_CONCURRENCY": numbers(1, 1024),
+    "SLOW_CLIENT_SECONDS": {"1": timedelta(seconds=1), "3600": timedelta(hours=1)},
+    "STOP_DELAY_SECONDS": {"0": timedelta(0), "3600": timedelta(hours=1)},
     "DATABASE_URL": {
         "sqlite:///softfactory.db": "sqlite:///softfactory.db",
         "postgresql://u:p@db:5432/files": "postgresql+psycopg://u:p@db:5432/files",
@@ -119,6 +121,8 @@ BAD: dict[str, list[str]] = {
                      "https://.*", "https://a b", "https://ok.example,nope", "null"],
     "TRUSTED_PROXIES": [*NO_NUMBERS, "17"],
     "WEB_CONCURRENCY": [*NO_NUMBERS, "0", "1025"],
+    "SLOW_CLIENT_SECONDS": [*NO_NUMBERS, "0", "3601"],
+    "STOP_DELAY_SECONDS": [*NO_NUMBERS, "3601"],
     "DATABASE_URL": ["files.db", "mysql://u@db/files", "postgresql", "postgresql://u:p@db:port/f",
                      "postgresql://u:p@ss@db/f", "postgresql://u:p/w@db/f"],
     "REDIS_URL": ["localhost:6379", "http://localhost", "redis://", "redis://host:port"],

@@ -7,6 +7,7 @@ import flask
 import flask_smorest
 import marshmallow as ma
 from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from softfactory.errors import FieldErrors, InvalidInput, UnsupportedMediaType
 
@@ -25,8 +26,13 @@ class ArgumentsParser(FlaskParser):
         Raises:
             UnsupportedMediaType: it is there and not declared as JSON.
             InvalidInput: it is not JSON, or not a JSON object.
+            RequestEntityTooLarge: it is too large.
         """
-        if not req.get_data() and not any(field.required for field in schema.fields.values()):
+        data = req.get_data()
+        # Werkzeug cuts a chunked body off there without a word.
+        if req.content_length is None and len(data) == req.max_content_length:
+            raise RequestEntityTooLarge
+        if not data and not any(field.required for field in schema.fields.values()):
             return {}  # every field has a default, and so may go without saying
         if not req.is_json:
             raise UnsupportedMediaType("Send the body as JSON, with Content-Type application/json.")

@@ -10,11 +10,14 @@ from typing import Any
 import structlog
 from flask import Flask, Response, jsonify, request
 from flask_jwt_extended.exceptions import JWTExtendedException, NoAuthorizationError
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 from jwt import ExpiredSignatureError, PyJWTError
 from werkzeug.exceptions import HTTPException
 
 from softfactory import errors
+from softfactory.http.database_trouble import DATABASE_TROUBLE, database_error
 from softfactory.http.extensions import jwt
+from softfactory.http.server.signals import ClientTooSlow
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +34,8 @@ STATUSES: dict[type[errors.SoftFactoryError], HTTPStatus] = {
     errors.RestoreInProgress: HTTPStatus.ACCEPTED,
     errors.NotConfigured: HTTPStatus.NOT_IMPLEMENTED,
     errors.StorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
+    errors.RequestTooSlow: HTTPStatus.REQUEST_TIMEOUT,
+    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """The status of each error; one that is not named has that of its nearest base."""
 
@@ -87,6 +92,8 @@ def _respond(error: errors.SoftFactoryError) -> Response:
     if status == HTTPStatus.UNAUTHORIZED:
         # RFC 9110 section 11.6.1: a 401 names the scheme that it wants.
         response.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, errors.Unavailable):
+        response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 
@@ -110,13 +117,31 @@ def render_unexpected(error: Exception) -> Response:
     return _respond(errors.SoftFactoryError())
 
 
+def render_database_trouble(error: Exception) -> Response:
+    """Return what the database's failure is for the client; the log has the exception."""
+    domain_error = database_error(error)
+    if domain_error is None:
+        return render_unexpected(error)
+    domain_error.__cause__ = error
+    return render(domain_error)
+
+
 def register_error_handlers(app: Flask) -> None:
     """Make every failure of ``app`` answer with the one body."""
     app.register_error_handler(errors.SoftFactoryError, render)
     app.register_error_handler(HTTPException, render_http_exception)
     app.register_error_handler(Exception, render_unexpected)
+    app.register_error_handler(ParseException, lambda _error: render(_unreadable_body()))
+    app.register_error_handler(ClientTooSlow, lambda _error: render(errors.RequestTooSlow()))
+    for kind in DATABASE_TROUBLE:
+        app.register_error_handler(kind, render_database_trouble)
     app.register_error_handler(PyJWTError, lambda error: render(token_error(error)))
     app.register_error_handler(JWTExtendedException, lambda error: render(token_error(error)))
+
+
+def _unreadable_body() -> errors.InvalidInput:
+    # gunicorn finds a bad trailer only when the body is read.
+    return errors.InvalidInput("The body could not be read to its end. Send it again.")
 
 
 def token_error(error: Exception) -> errors.NotAuthenticated:

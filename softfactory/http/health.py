@@ -4,12 +4,13 @@ import threading
 from http import HTTPStatus
 
 import structlog
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 from sqlalchemy import exists, select
 
 from softfactory.http.extensions import db
 from softfactory.http.identity import public
 from softfactory.http.runtime import runtime
+from softfactory.http.server.signals import STOPPING
 from softfactory.models import User
 
 blueprint = Blueprint("health", __name__)
@@ -26,7 +27,12 @@ def alive() -> Response:
 @blueprint.get("/readyz")
 @public
 def ready() -> tuple[Response, HTTPStatus]:
-    """Answer 200 when database and storage answer, else 503 with the names of those that don't."""
+    """Answer 200 when database and storage answer, else 503 with the names of those that don't.
+
+    503 as well once the service was told to stop, so that load balancers look elsewhere in time.
+    """
+    if request.environ.get(STOPPING):
+        return jsonify(status="stopping", failing=[]), HTTPStatus.SERVICE_UNAVAILABLE
     if failing := _readiness.failing():
         return jsonify(status="unavailable", failing=failing), HTTPStatus.SERVICE_UNAVAILABLE
     return jsonify(status="ok"), HTTPStatus.OK

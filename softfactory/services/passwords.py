@@ -4,11 +4,19 @@ import os
 import secrets
 import unicodedata
 from base64 import b64encode
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from threading import BoundedSemaphore
+from typing import ParamSpec, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
+
+from softfactory.errors import Busy
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # OWASP Password Storage Cheat Sheet, Argon2id: 19 MiB of memory, 2 iterations, parallelism 1.
 MEMORY_KIB = 19 * 1024
@@ -28,6 +36,12 @@ They run in threads of their own: the C library keeps what a thread once used fo
 hashing in each of the server's threads would hold 19 MiB in every one.
 """
 
+MAX_WAITING = 28
+"""Hashings that wait for one of those. A flood of logins waits half a second, and holds no more
+than half of a worker's threads; whoever comes then is sent away at once."""
+
+_places = BoundedSemaphore(MAX_CONCURRENT + MAX_WAITING)
+
 _hasher = PasswordHasher(
     time_cost=ITERATIONS,
     memory_cost=MEMORY_KIB,
@@ -41,6 +55,20 @@ _hasher = PasswordHasher(
 def _threads(_pid: int) -> ThreadPoolExecutor:
     """Return the hashing threads of this process; a fork does not take threads along."""
     return ThreadPoolExecutor(MAX_CONCURRENT, thread_name_prefix="argon2")
+
+
+def _hashed(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Return what ``function`` does in a hashing thread.
+
+    Raises:
+        Busy: too many are waiting for one.
+    """
+    if not _places.acquire(blocking=False):
+        raise Busy
+    try:
+        return _threads(os.getpid()).submit(function, *args, **kwargs).result()
+    finally:
+        _places.release()
 
 
 def password_problems(password: str) -> list[str]:
@@ -62,19 +90,26 @@ def password_problems(password: str) -> list[str]:
 
 
 def hash_password(password: str) -> str:
-    """Return the argon2id hash of an acceptable ``password``, with its parameters and own salt."""
+    """Return the argon2id hash of an acceptable ``password``, with its parameters and own salt.
+
+    Raises:
+        Busy: too many are being hashed.
+    """
     encoded = _encoded(password)
     if encoded is None:
         raise ValueError("password was not checked")
-    return _threads(os.getpid()).submit(_hasher.hash, encoded).result()
+    return _hashed(_hasher.hash, encoded)
 
 
 def verify_password(password: str, password_hash: str | None) -> bool:
-    """Whether ``password`` belongs to ``password_hash``; None, for nobody, takes as long to say."""
+    """Whether ``password`` belongs to ``password_hash``; None, for nobody, takes as long to say.
+
+    Raises:
+        Busy: too many are being hashed.
+    """
     encoded = _encoded(password)
-    hashing = _threads(os.getpid()).submit(_hasher.verify, password_hash or _NOBODY, encoded or b"")
     try:
-        hashing.result()
+        _hashed(_hasher.verify, password_hash or _NOBODY, encoded or b"")
     except VerifyMismatchError:
         return False
     return password_hash is not None and encoded is not None

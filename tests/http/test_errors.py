@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from softfactory import errors
@@ -100,7 +101,8 @@ def test_every_domain_error_says_success_false_below_s3(raiser: Raiser) -> None:
         (errors.RateLimitExceeded, 429), (errors.NotFound, 404), (errors.Conflict, 409),
         (errors.RestoreInProgress, 202), (errors.NotConfigured, 501), (errors.ObjectNotFound, 404),
         (errors.ObjectArchived, 409), (errors.UploadNotFound, 404), (errors.InvalidPart, 400),
-        (errors.StorageError, 500), (errors.StorageFull, 507),
+        (errors.StorageError, 500), (errors.StorageFull, 507), (errors.RequestTooSlow, 408),
+        (errors.Unavailable, 503), (errors.Busy, 503), (errors.DatabaseUnavailable, 503),
     ],
 )  # fmt: skip
 def test_every_domain_error_has_its_status(
@@ -158,7 +160,7 @@ def test_what_a_refusal_says_in_headers_is_kept(raiser: Raiser) -> None:
         OSError(28, "No space left on device", SECRET_TEXT),
         MemoryError(SECRET_TEXT),
         RecursionError(SECRET_TEXT),
-        OperationalError(f"SELECT {SECRET_TEXT}", {"id": 1}, Exception(SECRET_TEXT)),
+        ProgrammingError(f"SELECT {SECRET_TEXT}", {"id": 1}, Exception(SECRET_TEXT)),
         werkzeug.exceptions.InternalServerError(original_exception=RuntimeError(SECRET_TEXT)),
         errors.StorageError(),
     ],
@@ -173,6 +175,26 @@ def test_our_own_trouble_is_500_and_tells_nothing(
     answer = raiser.answer(error, path)
 
     assert refusal(answer)[0] == 500
+    assert not [word for word in ("secret", "hunter2", "SELECT", "/srv") if word in answer.text]
+
+
+@one_stack
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationalError(f"SELECT {SECRET_TEXT}", {"id": 1}, Exception(SECRET_TEXT)),
+        InterfaceError(f"SELECT {SECRET_TEXT}", {"id": 1}, Exception(SECRET_TEXT)),
+        PoolTimeout(SECRET_TEXT),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_database_that_does_not_answer_is_503_and_tells_nothing_but_when_to_come_again(
+    raiser: Raiser, error: Exception
+) -> None:
+    answer = raiser.answer(error)
+
+    assert refusal(answer) == (503, "DATABASE_UNAVAILABLE")
+    assert answer.headers["Retry-After"] == "5"
     assert not [word for word in ("secret", "hunter2", "SELECT", "/srv") if word in answer.text]
 
 

@@ -91,6 +91,17 @@ def test_a_part_that_recovers_makes_the_service_ready_again(make_app: Any, app: 
 
 
 @one_stack
+def test_a_service_that_was_told_to_stop_is_alive_and_not_ready(client: FlaskClient) -> None:
+    stopping = {"softfactory.stopping": True}
+
+    ready = client.get("/readyz", environ_overrides=stopping)
+    alive = client.get("/healthz", environ_overrides=stopping)
+
+    assert (ready.status_code, ready.get_json()) == (503, {"status": "stopping", "failing": []})
+    assert alive.status_code == 200
+
+
+@one_stack
 def test_nobody_is_counted_for_asking(make_app: Any) -> None:
     client = make_app(ratelimit_enabled=True, ratelimit_default="1 per minute").test_client()
 

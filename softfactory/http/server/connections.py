@@ -1,0 +1,111 @@
+"""One client's connection, and how fast its bytes move."""
+
+import socket
+import struct
+from time import monotonic
+from typing import Any
+
+from gunicorn.http.unreader import SocketUnreader  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped]
+
+from softfactory.http.server.signals import ClientTooSlow
+
+MIN_RATE = 1024
+"""Bytes a second; slower than any modem, so whoever is slower is broken or means harm."""
+
+_TCP_INFO: int | None = getattr(socket, "TCP_INFO", None)
+_INFO_SIZE = 148
+_PENDING = struct.Struct("=I")
+_MOVED = struct.Struct("=QQ")
+_UNACKED_AT, _MOVED_AT, _NOT_SENT_AT = 24, 120, 144
+"""Offsets in ``struct tcp_info`` (linux/tcp.h): tcpi_unacked, tcpi_bytes_acked with
+tcpi_bytes_received behind it, tcpi_notsent_bytes."""
+
+
+class Connection(TConn):
+    """A connection that belongs to the worker's main loop, or to one of its threads at a time."""
+
+    parser: Any
+
+    def __init__(self, *args: Any) -> None:  # noqa: ANN401  # as gunicorn's
+        super().__init__(*args)
+        self.received = bytearray()
+        """What came of the next request, before a thread takes it."""
+        self.is_closing = False
+        """Whether it was answered for the last time, and is read until the client hangs up."""
+        self.expires = self.gives_up = 0.0
+        """Monotonic seconds: when the main loop lets go of it, and the latest that may be."""
+        self.is_cut = False
+        self._watched_since = 0.0
+        self._moved_then = 0
+
+    def hand_over(self) -> None:
+        """Let a thread's parser have what came."""
+        self.data_ready = True
+        if not self.initialized:
+            self.init()
+            self.parser.unreader = _Unreader(self)
+        self.parser.unreader.unread(bytes(self.received))
+        self.received.clear()
+        self.is_cut = False
+        self._watched_since = 0.0
+
+    def take_back(self) -> None:
+        """Keep what the client has sent of its next request already."""
+        self.received += self.parser.unreader.take_buffered()
+
+    def cut_if_too_slow(self, window: float) -> None:
+        """End reading or writing where the client alone is waited for, and all too long.
+
+        The kernel counts the bytes, so this costs a transfer nothing, and sees what the client
+        took rather than what went into a buffer. Does nothing where TCP does not tell.
+
+        Args:
+            window: seconds in which ``MIN_RATE`` has to be reached on average.
+        """
+        info = self._info()
+        if info is None:
+            return
+        (acked, received) = _MOVED.unpack_from(info, _MOVED_AT)
+        is_sending = any(_PENDING.unpack_from(info, at)[0] for at in (_UNACKED_AT, _NOT_SENT_AT))
+        now, moved = monotonic(), acked + received
+        is_waiting = is_sending or self.parser.unreader.is_waiting
+        is_fast = moved - self._moved_then >= MIN_RATE * window
+        if not self._watched_since or not is_waiting or is_fast:
+            self._watched_since, self._moved_then = now, moved
+        elif now - self._watched_since > window:
+            self.is_cut = True
+            # Only the reading ends where nothing was answered yet, so that 408 can be.
+            how = socket.SHUT_RDWR if is_sending else socket.SHUT_RD
+            self.sock.shutdown(how)
+
+    def _info(self) -> bytes | None:
+        if _TCP_INFO is None:
+            return None
+        try:
+            info: bytes = self.sock.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _INFO_SIZE)
+        except OSError:  # a unix socket, or one that broke
+            return None
+        return info if len(info) == _INFO_SIZE else None
+
+
+class _Unreader(SocketUnreader):
+    """Reads the socket for the parser, and says so while it waits."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection.sock)
+        self.is_waiting = False
+        self._connection = connection
+
+    def chunk(self) -> bytes:
+        """Return what comes next.
+
+        Raises:
+            ClientTooSlow: nothing did, for too long.
+        """
+        self.is_waiting = True
+        data: bytes = super().chunk()
+        self.is_waiting = False
+        if not data and self._connection.is_cut:
+            raise ClientTooSlow
+        return data

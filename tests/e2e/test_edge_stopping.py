@@ -1,0 +1,134 @@
+"""Stopping and restarting lose no request: readiness turns first, transfers end, nobody is cut."""
+
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+import pytest
+import requests
+
+from tests.conftest import REDIS, needs_redis
+from tests.e2e.edge import Edge, edge
+from tests.e2e.raw_http import Raw
+
+SIZE = 30 * 1024 * 1024
+
+
+@pytest.fixture
+def make_edge(tmp_path: Path, sqlite_template: bytes) -> Iterator[Callable[..., Edge]]:
+    """A function that starts a server."""
+    with ExitStack() as stack:
+        yield lambda *arguments, **settings: stack.enter_context(
+            edge(tmp_path, sqlite_template, *arguments, **settings)
+        )
+
+
+def tell(server: Edge, what: signal.Signals) -> None:
+    """Send a signal to gunicorn's master."""
+    assert server.server.process is not None
+    server.server.process.send_signal(what)
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    """Wait until it is so, ten seconds at most."""
+    deadline = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def ready(server: Edge) -> int:
+    """Return what a load balancer hears on a connection of its own; 0 where nobody answers."""
+    try:
+        return requests.get(f"{server.url}/readyz", timeout=5).status_code
+    except requests.ConnectionError:
+        return 0
+
+
+def test_readiness_turns_while_requests_are_still_taken(make_edge: Callable[..., Edge]) -> None:
+    server = make_edge(STOP_DELAY_SECONDS="2")
+    tell(server, signal.SIGTERM)
+    wait_for(lambda: ready(server) == 503)
+
+    answer = requests.get(f"{server.url}/api/auth/me", headers=server.bearer, timeout=5)
+
+    assert answer.status_code == 200
+    wait_for(lambda: ready(server) == 0)
+
+
+def test_transfers_in_flight_end_before_the_server_does(make_edge: Callable[..., Edge]) -> None:
+    server = make_edge()
+    body = bytes(SIZE)
+    files = {"file": ("big.bin", body)}
+    sent = requests.post(f"{server.url}/s3/upload", files=files, headers=server.bearer, timeout=60)
+    form = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n\r\n'
+    fields = ("Content-Type: multipart/form-data; boundary=b", f"Content-Length: {SIZE}")
+    with Raw(server.url, receive_buffer=65536) as down, Raw(server.url) as up:
+        down.send(server.request(f"GET /s3/download/{sent.json()['file_key']}"))
+        assert down.receive(12) == b"HTTP/1.1 200"
+        up.send(server.request("POST /s3/upload", *fields, body=form))
+        tell(server, signal.SIGTERM)
+        wait_for(lambda: ready(server) == 0)
+        received = down.rest()
+        up.send(bytes(SIZE - len(form) - 9) + b"\r\n--b--\r\n")
+        status = up.answer().status
+
+    assert received > SIZE
+    assert status == 201
+    assert server.server.process is not None
+    assert server.server.process.wait(timeout=10) == 0
+
+
+class Load:
+    """Clients that ask all the time, each on a kept connection and on new ones."""
+
+    def __init__(self, server: Edge) -> None:
+        self.answers: Counter[object] = Counter()
+        self._server, self._is_over = server, threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(kept,)) for kept in (1, 1, 0, 0)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        self.wait_for_more(20)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._is_over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def wait_for_more(self, number: int) -> None:
+        """Wait until so many more were answered."""
+        goal = self.answers.total() + number
+        wait_for(lambda: self.answers.total() >= goal)
+
+    def _ask(self, is_kept: int) -> None:
+        session = requests.Session()
+        url, headers = f"{self._server.url}/api/auth/me", self._server.bearer
+        while not self._is_over.is_set():
+            ask = session.get if is_kept else requests.get
+            try:
+                self.answers[ask(url, headers=headers, timeout=10).status_code] += 1
+            except requests.RequestException as error:
+                self.answers[repr(error)] += 1
+
+
+@needs_redis
+def test_a_reload_under_load_loses_no_request_and_stays_ready(
+    make_edge: Callable[..., Edge],
+) -> None:
+    server = make_edge("--workers", "2", REDIS_URL=REDIS, STOP_DELAY_SECONDS="3")
+    with Load(server) as load:
+        tell(server, signal.SIGHUP)
+        heard = set()
+        while server.server.log.read_text().count("Worker exiting") < 2:
+            heard.add(ready(server))
+        load.wait_for_more(20)
+
+    assert (set(load.answers), heard) == ({200}, {200})
