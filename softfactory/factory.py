@@ -20,6 +20,7 @@ from softfactory.http.docs import register_docs
 from softfactory.http.errors import register_error_handlers
 from softfactory.http.extensions import db, jwt, migrate
 from softfactory.http.identity import require_login
+from softfactory.http.ids import IdConverter
 from softfactory.http.limits import register_limits
 from softfactory.http.mail import MailmanMailer
 from softfactory.http.openapi import Api, document
@@ -55,6 +56,7 @@ def create_app(config: Config, *, clock: Clock = utc_now, storage: Storage | Non
     # Every route answers with and without its trailing slash, without a redirect.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    app.url_map.converters["int"] = IdConverter
     if config.trusted_proxies:
         hops = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
@@ -204,7 +206,7 @@ def _flask_settings(config: Config) -> dict[str, Any]:
         "API_VERSION": "1.0",
         "OPENAPI_VERSION": "3.0.3",
     }
-    # As many as gunicorn has threads, so that none waits for a connection.
+    # Fewer than gunicorn has threads: who moves bytes holds none, and the others wait a moment.
     pool: dict[str, Any] = {"pool_size": 5, "max_overflow": 11}
     if not config.database_url.startswith("sqlite"):
         # A connection that the server closed meanwhile is replaced before it is used.

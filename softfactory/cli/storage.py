@@ -17,3 +17,7 @@ def check() -> None:
     if problems:
         raise SystemExit(1)
     click.echo(f"The {runtime().config.upload_storage_handler} storage works.")
+    issuer = runtime().issuer
+    for shortfall in issuer.check() if issuer is not None else ():
+        # No failure: only the routes that issue credentials need it.
+        click.echo(f"Credentials for clients cannot be issued. {shortfall}")

@@ -25,6 +25,10 @@ RESERVED_ROOTS = frozenset(
 )
 """First segments that no username may take; compared in lower case."""
 
+NOT_IN_XML = "\ufffe\uffff"
+"""XML 1.0 has no way to say these two (section 2.2): a server's answers about such a key fail, and
+with one such upload Ceph can no longer list any upload of the bucket."""
+
 STAGING_FOLDER = ".uploads/"
 """Below a user's ``<username>/`` root: bytes that were sent and are not confirmed yet."""
 
@@ -161,7 +165,8 @@ def clean_filename(filename: str) -> str:
         InvalidInput: nothing that could be a name is left.
     """
     name = unicodedata.normalize("NFC", filename.rsplit("/", 1)[-1])
-    name = "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cs")).strip()
+    name = "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cs"))
+    name = name.translate(dict.fromkeys(map(ord, NOT_IN_XML))).strip()
     if name in ("", ".", ".."):
         raise InvalidInput.of("file", "The file has no usable name. Give it a file name.")
     return _shortened(name, MAX_FILENAME_BYTES)
@@ -201,5 +206,7 @@ def _check(value: str, *, segments: list[str], name: str = "key") -> None:
         raise InvalidKey.of(name, f"The {name} is longer than {MAX_KEY_BYTES} bytes.")
     if any(unicodedata.category(c) == "Cc" for c in value):
         raise InvalidKey.of(name, f"The {name} has a control character in it.")
+    if any(c in value for c in NOT_IN_XML):
+        raise InvalidKey.of(name, f"The {name} has a character that is none (U+FFFE, U+FFFF).")
     if any(segment in ("", ".", "..") for segment in segments):
         raise InvalidKey.of(name, f"The {name} has an empty, '.' or '..' segment.")

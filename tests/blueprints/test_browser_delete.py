@@ -51,6 +51,15 @@ def test_what_is_not_there_is_404(alice: Caller, name: str, recursive: bool) -> 
     assert answer.get_json()["code"] == "RESOURCE_NOT_FOUND"
 
 
+@pytest.mark.light
+def test_a_key_that_is_as_long_as_can_be_is_404_too(alice: Caller) -> None:
+    name = "x" * (1024 - len(root(alice)))
+
+    assert delete(alice, name).status_code == 404
+    put(alice, name)
+    assert [delete(alice, name).status_code for _ in range(2)] == [200, 404]
+
+
 def test_deleting_twice_is_404_the_second_time(alice: Caller) -> None:
     put(alice, "a")
 

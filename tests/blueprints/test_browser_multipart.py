@@ -106,6 +106,27 @@ def test_the_content_type_may_be_said(alice: Caller) -> None:
 
 
 @pytest.mark.light
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [
+        ("a.mp4", "video/mp4"),
+        ("a.tar", "application/x-tar"),
+        ("a.tar.gz", "application/octet-stream"),
+        ("a", "application/octet-stream"),
+    ],
+)
+def test_the_content_type_is_the_extensions_where_nothing_is_said(
+    alice: Caller, name: str, content_type: str
+) -> None:
+    reference = initiate(alice, name)
+    complete(alice, reference, [send_part(alice, reference, 1, b"x")])
+
+    listed = alice.get("/v1/files/").get_json()["results"]
+
+    assert listed[0]["file_content_type"] == content_type
+
+
+@pytest.mark.light
 def test_a_content_type_that_is_none_is_400(alice: Caller) -> None:
     body = {"key": f"users/{alice.uuid}/a", "content_type": "video\r\nX-Evil: 1"}
 
@@ -418,6 +439,8 @@ def test_an_expired_part_url_is_refused(
     [
         ("key", "a//b"),
         ("key", "../a"),
+        ("key", "alice/.uploads/0/a"),
+        ("key", "a/"),
         ("key", ""),
         ("key", 7),
         ("upload_id", ""),

@@ -382,7 +382,7 @@ def test_an_administrator_reads_and_aborts_but_does_not_write(alice: Caller, adm
 
 
 @pytest.mark.light
-@pytest.mark.parametrize("file_id", ["0", "999", "abc", "-1", "9" * 30])
+@pytest.mark.parametrize("file_id", ["0", "999", "abc", "-1", "9" * 30, "9" * 5000])
 def test_an_upload_that_is_not_there_is_404(alice: Caller, file_id: str) -> None:
     path = f"/v1/files/uploads/{file_id}/"
 

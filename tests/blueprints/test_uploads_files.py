@@ -220,10 +220,19 @@ def test_an_administrator_reads_and_deletes_but_does_not_change(
 
 
 @pytest.mark.light
-@pytest.mark.parametrize("file_id", ["0", "999", "abc", "-1", "1.5", "9" * 30])
+@pytest.mark.parametrize("file_id", ["0", "999", "abc", "-1", "1.5", "9" * 30, "9" * 5000])
 def test_a_file_that_is_not_there_is_404(alice: Caller, file_id: str) -> None:
     path = f"/v1/files/{file_id}/"
 
     assert alice.get(path).status_code == 404
     assert alice.delete(path).status_code == 404
     assert change(alice, file_id, file_name="x").status_code == 404
+
+
+@pytest.mark.light
+def test_an_id_is_spelt_in_plain_digits(alice: Caller) -> None:
+    file_id = begin(alice)["file_obj"]["id"]
+    arabic = "".join(chr(ord("\N{ARABIC-INDIC DIGIT ZERO}") + int(digit)) for digit in file_id)
+
+    assert alice.get(f"/v1/files/{file_id}").status_code == 200
+    assert alice.get(f"/v1/files/{arabic}").status_code == 404

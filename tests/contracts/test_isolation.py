@@ -1,7 +1,7 @@
 """A user cannot reach a byte, a name or a count of another's, by any route."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -13,9 +13,16 @@ from softfactory.http.extensions import db
 from softfactory.http.runtime import runtime
 from softfactory.models import FileUpload, MultipartUpload
 from tests import samples
-from tests.conftest import Caller
+from tests.conftest import Caller, needs_postgresql
 from tests.contracts.doors import announced, by_browser, by_files, by_simple, form, good
 from tests.contracts.test_endpoint_table import routes
+from tests.servers.s3_buckets import (
+    ACCESS_KEY_ID,
+    ENDPOINT_URL,
+    SECRET_ACCESS_KEY,
+    bucket_on,
+    needs_server,
+)
 from tests.stacks import both_databases, both_storages, one_stack
 
 SECRET = "geheimnis"
@@ -350,6 +357,40 @@ def test_every_route_says_how_it_names_things(app: Flask) -> None:
 def test_someone_elses_is_refused_and_stays_as_it_was(
     app: Flask, mallory: Belongings, victim: Belongings, subtests: pytest.Subtests
 ) -> None:
+    refuses_someone_elses(app, mallory, victim, subtests)
+
+
+@needs_server
+@pytest.mark.parametrize(
+    "database_url",
+    [pytest.param("postgresql", marks=needs_postgresql, id="postgresql-s3-rgw")],
+    indirect=True,
+)
+class TestOnRealServers:
+    @pytest.fixture
+    def storage_settings(self) -> Iterator[dict[str, Any]]:
+        """The settings of an empty bucket on the real server, which issues no access keys."""
+        with bucket_on("rgw") as bucket:
+            yield {
+                "upload_storage_handler": "s3",
+                "aws_s3_bucket": bucket.name,
+                "aws_access_key_id": ACCESS_KEY_ID,
+                "aws_secret_access_key": SECRET_ACCESS_KEY,
+                "aws_s3_endpoint_url": ENDPOINT_URL,
+            }
+
+    def test_someone_elses_is_refused_and_stays_as_it_was(
+        self, app: Flask, mallory: Belongings, victim: Belongings, subtests: pytest.Subtests
+    ) -> None:
+        refuses_someone_elses(app, mallory, victim, subtests)
+
+
+def refuses_someone_elses(
+    app: Flask, mallory: Belongings, victim: Belongings, subtests: pytest.Subtests
+) -> None:
+    """Assert that no route gives Mallory anything of the victim's, or changes anything."""
+    with app.app_context():
+        is_on_s3 = runtime().config.upload_storage_handler == "s3"
     for route, naming in NAMINGS.items():
         with subtests.test(route):
             before = world(app)
@@ -361,7 +402,6 @@ def test_someone_elses_is_refused_and_stays_as_it_was(
             }
 
             statuses = {name: answer.status_code for name, answer in answers.items()}
-            is_on_s3 = victim.access_key is not None
             refused = (is_on_s3 and naming.refused_on_s3) or naming.refused
             assert set(statuses.values()) <= {refused}, statuses
             for (name, _), answer in answers.items():

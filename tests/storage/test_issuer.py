@@ -230,6 +230,38 @@ def test_a_user_made_by_somebody_else_meanwhile_is_taken(
     assert [shown.access_key_id for shown in issuer.list_keys("a1")] == [key.access_key_id]
 
 
+@pytest.mark.parametrize("role_arn", [None, ROLE])
+def test_an_issuer_that_works_has_no_problems_and_makes_nothing(role_arn: str | None) -> None:
+    issuer = made(role_arn=role_arn)
+
+    assert issuer.check() == []
+    assert issuer._client("iam").list_users()["Users"] == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "what"),
+    [("GetFederationToken", "Temporary credentials"), ("ListAccessKeys", "Access keys")],
+)
+def test_what_may_not_be_issued_is_named_as_the_problem(operation: str, what: str) -> None:
+    issuer = made()
+
+    def refuse(**_: Any) -> None:
+        raise refusal("AccessDenied")
+
+    for client in (issuer._client("sts"), issuer._client("iam")):
+        client.meta.events.register(f"before-call.*.{operation}", refuse)
+
+    (problem,) = issuer.check()
+
+    assert problem.startswith(what)
+
+
+def test_a_server_without_iam_users_is_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, refusal("MethodNotAllowed"))
+
+    assert made().check() == []
+
+
 def test_keys_come_newest_first() -> None:
     issuer = made()
     first, second = (issuer.create_key("a1", ROOTS).access_key_id for _ in range(2))

@@ -50,7 +50,6 @@ ALICE = Roots.of(uuid=UUID, user_id=1, username="alice")
         "\u200b",
         "\u202egpj.exe",
         "\ufeff",
-        "\uffff",
         "n" * 300,
         "é" * 512,
         "a" * MAX_KEY_BYTES,

@@ -73,4 +73,6 @@ def abort_multipart(body: dict[str, Any]) -> dict[str, str]:
 
 def _type_by_name(filename: str) -> str:
     """Return the content type that the extension says; the bytes never pass through here."""
-    return _TYPES.guess_type(filename)[0] or "application/octet-stream"
+    content_type, encoding = _TYPES.guess_type(filename)
+    # What is compressed, such as a.tar.gz, is not of the type that is inside.
+    return content_type if content_type and not encoding else "application/octet-stream"

@@ -6,16 +6,17 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from softfactory.errors import InvalidKey
 from softfactory.http.fields import MediaType
+from softfactory.services.browser.names import file_key
 from softfactory.storage.base import MAX_PARTS
 from softfactory.storage.keys import Key
 
 
 class MultipartKey(fields.String):
-    """An object's key."""
+    """The key of a file, as every route of the browser takes it."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Key:  # noqa: ANN401  # marshmallow's signature
         try:
-            return Key(super()._deserialize(value, attr, data, **kwargs))
+            return file_key(super()._deserialize(value, attr, data, **kwargs))
         except InvalidKey as error:
             raise ValidationError(error.message) from error
 

@@ -11,7 +11,7 @@ from softfactory.services.browser.names import object_key
 from softfactory.services.catalog import Catalog
 from softfactory.services.visible import VisibleObjects
 from softfactory.storage.base import DeleteFailure, Storage
-from softfactory.storage.keys import FolderKey, Key
+from softfactory.storage.keys import MAX_KEY_BYTES, FolderKey, Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,8 @@ class Deletion:
                 if self.catalog.delete_many([key]):
                     raise StorageError
                 return
+            if len(key.encode()) == MAX_KEY_BYTES:  # no room for a folder's slash
+                raise NotFound("Object not found.")
             key = FolderKey(key)
         if not self.folders.exists(key):
             raise NotFound("Object not found.")

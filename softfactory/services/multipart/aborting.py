@@ -1,15 +1,14 @@
-"""Aborting an upload: of a race with completing, storage decides the winner."""
+"""Aborting an upload: of a race with completing, whoever is first in storage wins."""
 
-from sqlalchemy.orm import Session
-
-from softfactory.errors import Conflict, ObjectNotFound, UploadNotFound
-from softfactory.models import FileUpload, MultipartUpload, UploadStatus
+from softfactory.errors import Conflict, ObjectNotFound
+from softfactory.models import MultipartUpload, UploadStatus
+from softfactory.services.multipart.completing import Completion
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import Storage
 from softfactory.storage.keys import Key
 
 
-def abort(session: Session, storage: Storage, upload: MultipartUpload) -> None:
+def abort(completion: Completion, upload: MultipartUpload) -> None:
     """End the upload, which shows as aborted until cleanup, and drop its parts; safe to repeat.
 
     Raises:
@@ -17,18 +16,21 @@ def abort(session: Session, storage: Storage, upload: MultipartUpload) -> None:
         UploadNotFound: it is gone altogether.
         StorageError: the parts are still there, and the upload is open as before.
     """
+    storage, row_id = completion.storage, upload.id
     completed = Conflict("This upload is completed. Delete the file instead.")
-    with write(session):
-        file = session.get(FileUpload, upload.file_id, with_for_update=True)
-        if file is None:
-            raise UploadNotFound
+    with write(completion.catalog.session):
+        upload = completion.records.locked(row_id)
+        file, key = upload.file, Key(upload.file.file_key)
+        holds_key = file.staging_key is None
+        is_open = file.status == UploadStatus.UPLOADING.value
         if file.status == UploadStatus.COMPLETED.value:
             raise completed
+        if is_open and not holds_key and completion.has_ended(upload):
+            raise completed
         file.status = UploadStatus.ABORTED.value
-        key = Key(file.file_key)
         storage.abort_multipart(key, upload.upload_id)
-        # The row holds its key, so an object there is this upload's own.
-        if file.staging_key is None and _exists(storage, key):
+        # Where the row holds its key, an object there is this upload's own.
+        if holds_key and _exists(storage, key):
             raise completed
 
 

@@ -115,7 +115,7 @@ class BrowserUploads:
         require_key(user, key)
         upload = self.records.find(key, upload_id)
         if upload is not None:
-            abort(self.session, self.storage, upload)
+            abort(self.completion, upload)
             return
         self.storage.list_parts(key, upload_id)
         self.storage.abort_multipart(key, upload_id)

@@ -2,13 +2,21 @@
 
 No lock is held while storage works, which may take minutes. Storage decides which of two requests
 completes; the other one, and whoever comes back after a crash in between, finds the object and the
-upload gone, and commits the same rows or reads them.
+upload gone, and commits the same rows or reads them. Whoever aborts or deletes meanwhile, and finds
+no object yet, has won: the object is taken back.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from softfactory.errors import Conflict, InvalidPart, NotFound, ObjectNotFound, UploadNotFound
+from softfactory.errors import (
+    Conflict,
+    InvalidPart,
+    NotFound,
+    ObjectNotFound,
+    StorageError,
+    UploadNotFound,
+)
 from softfactory.models import FileUpload, MultipartUpload, UploadStatus
 from softfactory.services.catalog import Catalog
 from softfactory.services.multipart.records import MultipartRecords, require_open
@@ -34,12 +42,14 @@ class Completion:
         Raises:
             Conflict: the upload was aborted, or has failed.
             InvalidPart: the parts are not what arrived or was declared; the upload stays open.
-            UploadNotFound: storage lost the upload, which has failed with that.
+            UploadNotFound: it was deleted, or storage lost it, and it has failed with that.
         """
         if upload.file.status == UploadStatus.COMPLETED.value:
             return upload.file
         require_open(upload)
-        key, upload_id = Key(upload.file.file_key), upload.upload_id
+        # What is read of the rows later may be gone by then.
+        row_id, upload_id, key = upload.id, upload.upload_id, Key(upload.file.file_key)
+        is_beside = upload.file.staging_key is not None
         try:
             if upload.num_parts is not None:
                 _check_declared(upload, parts, self.storage.list_parts(key, upload_id))
@@ -50,8 +60,18 @@ class Completion:
         except InvalidPart as error:
             raise InvalidPart(error.message, errors={"parts": [error.message]}) from error
         except UploadNotFound:
-            return self._ended_elsewhere(upload, parts)
-        return self._settle(upload, info)
+            return self._ended_elsewhere(row_id, parts)
+        except StorageError:
+            # What Ceph says of an upload that another request is ending, or has just ended.
+            if (file := self._ended(row_id)) is None:
+                raise
+            return file
+        try:
+            file = self._ended(row_id)
+        except (Conflict, UploadNotFound):
+            self._take_back(key, info, is_beside=is_beside)
+            raise
+        return file or self._settle(row_id, info)
 
     def recover(self, upload: MultipartUpload, parts: NamedParts | None = None) -> bool:
         """Whether storage has completed the upload; its rows are then completed too.
@@ -62,8 +82,16 @@ class Completion:
         info = self.object_of(upload, parts)
         if info is None:
             return False
-        self._settle(upload, info)
+        self._settle(upload.id, info)
         return True
+
+    def has_ended(self, upload: MultipartUpload) -> bool:
+        """Whether storage made an object of the upload, of which no row may tell yet."""
+        try:
+            self.storage.list_parts(Key(upload.file.file_key), upload.upload_id)
+        except UploadNotFound:
+            return self.object_of(upload) is not None
+        return False
 
     def object_of(
         self, upload: MultipartUpload, parts: NamedParts | None = None
@@ -79,21 +107,32 @@ class Completion:
             is_ours = self._is_news(upload, info) and _has_parts(info, parts)
         return info if is_ours else None
 
-    def _ended_elsewhere(self, upload: MultipartUpload, parts: NamedParts) -> FileUpload:
-        """Return the file that another request completed, at this moment or before a crash."""
-        fresh = self.records.again(upload)
-        if fresh.file.status == UploadStatus.COMPLETED.value:
-            return fresh.file
-        if self.recover(fresh, parts):
-            return self.records.again(upload).file
+    def _ended(self, row_id: int) -> FileUpload | None:
+        """Return the file if the upload is completed, None while nobody has aborted it.
+
+        Raises:
+            Conflict: it was aborted.
+            UploadNotFound: it was deleted.
+        """
         with write(self.catalog.session):
-            # Whoever aborts holds the row while storage does.
-            file = self.catalog.session.get(FileUpload, upload.file_id, with_for_update=True)
-            status = file.status if file is not None else None
-            if file is not None and status == UploadStatus.UPLOADING.value:
+            self.records.locked(row_id)
+        upload = self.records.again(row_id)
+        if upload.file.status == UploadStatus.COMPLETED.value:
+            return upload.file
+        if upload.file.status == UploadStatus.ABORTED.value:
+            require_open(upload)
+        return None
+
+    def _ended_elsewhere(self, row_id: int, parts: NamedParts) -> FileUpload:
+        """Return the file that another request completed, at this moment or before a crash."""
+        if (file := self._ended(row_id)) is not None:
+            return file
+        if self.recover(self.records.again(row_id), parts):
+            return self.records.again(row_id).file
+        with write(self.catalog.session):
+            file = self.records.locked(row_id).file
+            if file.status == UploadStatus.UPLOADING.value:
                 file.status = UploadStatus.FAILED.value
-        if status == UploadStatus.ABORTED.value:
-            raise Conflict("This upload is aborted. Begin a new one.")
         raise UploadNotFound("The storage no longer has this upload. Begin a new one.")
 
     def _is_news(self, upload: MultipartUpload, info: ObjectInfo) -> bool:
@@ -103,8 +142,9 @@ class Completion:
             return True
         return holder.uploaded_at > upload.created_at
 
-    def _settle(self, upload: MultipartUpload, info: ObjectInfo) -> FileUpload:
+    def _settle(self, row_id: int, info: ObjectInfo) -> FileUpload:
         """Commit that the object is there."""
+        upload = self.records.again(row_id)
         if upload.file.staging_key is None:
             file = self.catalog.finish(upload.file_id, info)
             if file is None:
@@ -112,8 +152,16 @@ class Completion:
             return file
         beside = upload.file
         file = self.catalog.adopt(beside.user_id, Key(beside.file_key))
-        self.records.hand_over(upload, file)
+        self.records.hand_over(row_id, file)
         return file
+
+    def _take_back(self, key: Key, info: ObjectInfo, *, is_beside: bool) -> None:
+        """Remove the object of an upload that was ended before it was there.
+
+        Where no versions are kept, a key that the client chose has nothing to go back to.
+        """
+        if info.version_id is not None or not is_beside:
+            self.storage.delete(key, version_id=info.version_id)
 
 
 def _has_parts(info: ObjectInfo, parts: NamedParts | None) -> bool:

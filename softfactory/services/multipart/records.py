@@ -54,16 +54,27 @@ class MultipartRecords:
             raise UploadNotFound
         return found
 
-    def again(self, upload: MultipartUpload) -> MultipartUpload:
-        """Return the upload as it is now.
+    def again(self, row_id: int) -> MultipartUpload:
+        """Return the upload of this row as it is now.
 
         Raises:
             UploadNotFound: it is gone, and so is its file.
         """
-        found = self._one(select(MultipartUpload).where(MultipartUpload.id == upload.id))
+        found = self._one(select(MultipartUpload).where(MultipartUpload.id == row_id))
         if found is None:
             raise UploadNotFound
         return found
+
+    def locked(self, row_id: int) -> MultipartUpload:
+        """Return the upload as it is once whoever is ending it has; its file's row is locked then.
+
+        Raises:
+            UploadNotFound: it is gone, and so is its file.
+        """
+        file_id = self.again(row_id).file_id
+        self.session.scalar(select(FileUpload.id).where(FileUpload.id == file_id).with_for_update())
+        # Whoever was waited for may have changed the row, handed it over or removed it.
+        return self.again(row_id)
 
     def add_beside(self, user_id: int, key: Key, content_type: str) -> FileUpload:
         """Commit a pending row of an upload to ``key`` that holds no key."""
@@ -99,13 +110,13 @@ class MultipartRecords:
             with write(self.session):
                 file.last_activity_at = self.clock()
 
-    def hand_over(self, upload: MultipartUpload, file: FileUpload) -> None:
+    def hand_over(self, row_id: int, file: FileUpload) -> None:
         """Let a completed upload be that of ``file``, which has its bytes; its own row goes.
 
         The completed file remembers its upload, so that completing again finds the same answer.
         """
         with write(self.session):
-            query = select(MultipartUpload).where(MultipartUpload.id == upload.id)
+            query = select(MultipartUpload).where(MultipartUpload.id == row_id)
             locked = self.session.scalar(query.with_for_update())
             if locked is None or locked.file_id == file.id:
                 return

@@ -150,7 +150,7 @@ class Uploads:
             StorageError: the parts are still there, and the upload is open as before.
         """
         upload = self._reach(user, file_id)
-        abort(self.session, self.storage, upload)
+        abort(self.completion, upload)
 
     def _check(self, declared: Declared) -> None:
         if declared.size > self.max_size:

@@ -57,6 +57,13 @@ class Issuer(Protocol):
     ``StorageError`` where AWS fails or can't be reached.
     """
 
+    def check(self) -> list[str]:
+        """Return what keeps credentials from being issued, a plain sentence each; empty if nothing.
+
+        What a server does not know at all, such as IAM users outside of AWS, is no problem.
+        """
+        ...
+
     def issue_session(self, account: str, roots: Roots, lifetime: timedelta) -> SessionCredentials:
         """Return credentials that end after ``lifetime``, 15 minutes to 12 hours.
 
