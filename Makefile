@@ -13,7 +13,7 @@ PIP_COMPILE := $(DEV)/bin/python -m piptools compile --quiet --generate-hashes -
 CODE := softfactory config.py wsgi.py gunicorn.conf.py scripts $(wildcard tests benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench format requirements upgrade-requirements clean
+.PHONY: help run test trust lint bench format requirements upgrade-requirements clean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name says; do \
@@ -27,15 +27,21 @@ run: $(VENV)/.installed ## Serve on port 8000 (BIND=0.0.0.0:8000 for other machi
 test: $(DEV)/.installed ## Run the whole suite, with the branches it covers; choose with ARGS="tests/unit -k name"
 	$(DEV)/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --cov --cov-report=term:skip-covered $(ARGS)
 
+trust: $(DEV)/.installed ## Kill, crowd and try at random, for long: KILLS=200 SECONDS=120 CLIENTS=64 EXAMPLES=200 SEED=1 ARGS="-k crash"
+	TRUST_SEED=$(or $(SEED),1) TRUST_KILLS=$(or $(KILLS),200) TRUST_SECONDS=$(or $(SECONDS),120) \
+		TRUST_CLIENTS=$(or $(CLIENTS),64) TRUST_EXAMPLES=$(or $(EXAMPLES),200) \
+		$(DEV)/bin/python -m pytest -s --hypothesis-seed=$(or $(SEED),1) tests/trust $(ARGS)
+
 lint: $(DEV)/.installed ## Check style, types, layers and known weaknesses
 	$(DEV)/bin/python -m ruff check .
 	$(DEV)/bin/python -m ruff format --check .
 	$(DEV)/bin/python -m mypy $(CODE)
 	$(DEV)/bin/lint-imports --no-cache
+	$(DEV)/bin/python -m pip check
 	$(DEV)/bin/python -m bandit --quiet --severity-level medium --recursive --configfile pyproject.toml $(CODE)
 
-bench: $(DEV)/.installed ## Measure a 45 MB form upload: speed beside a plain write, memory of the server
-	$(DEV)/bin/python benchmarks/form_upload.py $(ARGS)
+bench: $(DEV)/.installed ## Measure the service beside nginx and copyparty; ARGS="--quick" or "--only NAME"
+	$(DEV)/bin/python -m benchmarks $(ARGS)
 
 format: $(DEV)/.installed ## Put the code into its one format
 	$(DEV)/bin/python -m ruff check --fix-only --select I,UP .
@@ -50,7 +56,7 @@ upgrade-requirements: ## The same, with every pin moved to its newest release
 	$(MAKE) requirements ARGS=--upgrade
 
 clean: ## Remove environments and caches; never .env, the database or any file that was uploaded
-	rm -rf $(VENV) $(DEV) .venv-aws .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
+	rm -rf $(VENV) $(DEV) .venv-aws .venv-copyparty .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.installed: requirements.txt requirements-fast.txt scripts/make_venv.sh

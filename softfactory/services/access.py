@@ -1,5 +1,6 @@
 """Whose file it is: the one place where a file is looked up on behalf of a user."""
 
+import re
 from collections.abc import Collection
 from datetime import datetime
 
@@ -14,6 +15,8 @@ HOLDING = (
     UploadStatus.UPLOADING.value,
     UploadStatus.COMPLETED.value,
 )
+
+_PLAIN_ID = re.compile(r"[1-9][0-9]{0,18}")
 
 MAX_ID = 2**63 - 1
 """The largest number that a 64-bit id column holds; databases refuse to compare with more."""
@@ -83,8 +86,8 @@ def owner_of(session: Session, key: str) -> User | None:
     name, slash, _ = rest.partition("/")
     if root == "users":
         query = select(User).where(User.uuid == name)
-    elif root == "uploads" and name.isascii() and name.isdigit() and int(name[:19]) <= MAX_ID:
-        query = select(User).where(User.id == int(name[:19]))
+    elif root == "uploads" and _PLAIN_ID.fullmatch(name) and int(name) <= MAX_ID:
+        query = select(User).where(User.id == int(name))
     else:
         slash, query = "/" if rest else "", select(User).where(User.username == root)
     return session.scalar(query) if slash else None

@@ -1,33 +1,24 @@
 """Keeping house: what expired, was abandoned, or was left behind by a crash goes for good."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
-from softfactory.errors import InvalidKey, StorageError
-from softfactory.models import FileUpload, MultipartUpload, UploadStatus, User
+from softfactory.errors import StorageError
+from softfactory.models import FileUpload, UploadStatus
 from softfactory.services.accounts import Accounts
 from softfactory.services.catalog import Catalog
+from softfactory.services.leftovers import BATCH, UNFINISHED, Leftovers
 from softfactory.services.multipart import IdleUploads
 from softfactory.services.unit_of_work import write
-from softfactory.storage.base import MultipartInfo, Storage
-from softfactory.storage.keys import SHARED_ROOTS, Key
-
-BATCH = 200
-"""Rows looked up at a time; each is then handled in a transaction of its own."""
-
-UNFINISHED = (
-    UploadStatus.PENDING.value,
-    UploadStatus.UPLOADING.value,
-    UploadStatus.FAILED.value,
-    UploadStatus.ABORTED.value,
-)
+from softfactory.storage.base import Storage
+from softfactory.storage.keys import Key
 
 _CONFIRMED = and_(
     FileUpload.status == UploadStatus.ABORTED.value,
@@ -92,12 +83,9 @@ class Maintenance:
         drop = self.catalog.drop_unfinished
         self._remove_all(self._spent(now), drop, lambda _count: None, dry_run=dry_run)
         orphans = self.storage.sweep_orphans(idle_since, dry_run=dry_run)
-        orphans += self._abort_unknown_multiparts(idle_since, dry_run=dry_run)
-        stale_since = now - self.noncurrent_version_age
-        versions = sum(
-            self.storage.sweep_noncurrent(stale_since, prefix=root, dry_run=dry_run)
-            for root in self._roots()
-        )
+        leftovers = Leftovers(self.session, self.storage, dry_run=dry_run)
+        orphans += leftovers.abort_multiparts(idle_since) + leftovers.purge_staged(idle_since)
+        versions = leftovers.sweep_noncurrent(now - self.noncurrent_version_age)
         return CleanupReport(
             expired_files=expired,
             abandoned_uploads=abandoned,
@@ -173,45 +161,3 @@ class Maintenance:
 
     def _purge(self, file: FileUpload) -> None:
         self.storage.purge(Key(file.file_key))
-
-    def _abort_unknown_multiparts(self, idle_since: datetime, *, dry_run: bool) -> int:
-        """Abort uploads that a crash left open in storage and that no row tells of."""
-        aborted = 0
-        for upload in self._unknown_multiparts(self.storage.list_multiparts(), idle_since):
-            try:
-                if not dry_run:
-                    self.storage.abort_multipart(Key(upload.key), upload.upload_id)
-                aborted += 1
-            except (InvalidKey, StorageError) as error:
-                # Others' clients write keys that ours never would; the rest still goes.
-                log.warning("cleanup.skipped", key=upload.key, exc_info=error)
-        return aborted
-
-    def _unknown_multiparts(
-        self, uploads: Iterable[MultipartInfo], idle_since: datetime
-    ) -> Iterator[MultipartInfo]:
-        for upload in uploads:
-            if upload.last_activity < idle_since and self._is_below_a_root(upload.key):
-                known = exists().where(
-                    MultipartUpload.upload_id == upload.upload_id,
-                    MultipartUpload.file_id == FileUpload.id,
-                    FileUpload.status.in_(UNFINISHED),
-                )
-                if not self.session.scalar(select(known)):
-                    yield upload
-
-    def _roots(self) -> Iterator[str]:
-        """Yield the prefixes that are this service's; a bucket may hold others' objects too."""
-        yield from (f"{root}/" for root in SHARED_ROOTS)
-        last = 0
-        query = select(User.id, User.username).order_by(User.id).limit(BATCH)
-        while users := self.session.execute(query.where(User.id > last)).all():
-            yield from (f"{username}/" for _, username in users)
-            last = users[-1][0]
-
-    def _is_below_a_root(self, key: str) -> bool:
-        """Whether the key is this service's; a bucket may hold others' uploads too."""
-        root, _, _ = key.partition("/")
-        if root in SHARED_ROOTS:
-            return True
-        return bool(self.session.scalar(select(exists().where(User.username == root))))

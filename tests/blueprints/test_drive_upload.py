@@ -291,6 +291,7 @@ def test_nothing_waits_in_storage_after_confirming(app: Flask, alice: Caller) ->
         ("file_size", True),
         ("content_type", "jpeg"),
         ("content_type", "image/jpeg\r\nX: y"),
+        ("content_type", "image/jp\u00e9g"),
         ("content_type", 5),
         ("content_type", "a/" + "b" * 254),
         ("tier", "deep"),

@@ -13,8 +13,10 @@ from softfactory.http.extensions import db
 from softfactory.http.runtime import runtime
 from softfactory.http.services import maintenance
 from softfactory.models import FileUpload, MultipartUpload
+from softfactory.services.leftovers import Leftovers
 from softfactory.storage.keys import Key
 from tests import samples
+from tests.blueprints.drive_client import begin, put
 from tests.blueprints.test_files_upload import send
 from tests.conftest import Caller
 from tests.doubles import FailingStorage, FakeClock
@@ -275,3 +277,33 @@ def test_ended_logins_are_counted_and_removed(
     clock.advance(days=timedelta(days=31).days)
 
     assert cleanup()["dead_sessions"] == 1
+
+
+@pytest.mark.light
+def test_bytes_sent_for_an_upload_that_was_given_up_go_in_time(
+    app: Flask, cleanup: Cleanup, alice: Caller, clock: FakeClock
+) -> None:
+    ticket = begin(alice, "a.txt", 5)
+    alice.delete("/api/files", json={"s3_key": ticket["s3_key"]})
+    put(alice, ticket["presigned_url"], b"12345")
+
+    assert cleanup()["orphan_parts"] == 0
+    clock.advance(hours=25)
+    assert cleanup("--dry-run")["orphan_parts"] == 1
+    assert cleanup()["orphan_parts"] == 1
+
+    assert objects(app) == []
+
+
+@pytest.mark.light
+def test_bytes_that_wait_to_be_confirmed_are_no_leftovers(
+    app: Flask, alice: Caller, clock: FakeClock
+) -> None:
+    ticket = begin(alice, "a.txt", 5)
+    put(alice, ticket["presigned_url"], b"12345")
+
+    with app.app_context():
+        leftovers = Leftovers(db.session(), runtime().storage, dry_run=False)
+
+        assert leftovers.purge_staged(clock.now + timedelta(days=1)) == 0
+    assert len(objects(app)) == 1

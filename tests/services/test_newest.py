@@ -30,7 +30,7 @@ def row(
 
 def counted(user_id: int, category: str | None = None) -> int:
     """Return the count, of all or of one category."""
-    return count_files(db.session, user_id, now=NOW, category=category)
+    return count_files(db.session(), user_id, now=NOW, category=category)
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_pages_put_together_are_the_list_whichever_end_is_nearer(
             db.session.add(file)
         db.session.commit()
         pages = [
-            newest_files(db.session, alice.user_id, now=NOW, limit=limit, offset=offset)
+            newest_files(db.session(), alice.user_id, now=NOW, limit=limit, offset=offset)
             for offset in range(0, 8, limit)
         ]
 

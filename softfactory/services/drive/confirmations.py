@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 import structlog
-from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
 from softfactory.errors import (
-    Conflict,
     InvalidInput,
     NotFound,
     ObjectNotFound,
@@ -20,16 +18,13 @@ from softfactory.errors import (
 )
 from softfactory.models import FileUpload, UploadStatus, User
 from softfactory.services.access import is_alive
-from softfactory.services.catalog import RACES, Catalog
-from softfactory.services.drive.entries import note
+from softfactory.services.catalog import Catalog
+from softfactory.services.drive.open_uploads import OpenUploads, is_spent
+from softfactory.services.drive.taking_over import NOT_ARRIVED, UNKNOWN, TakeOver
 from softfactory.services.drive.uploads import MAX_FILES
 from softfactory.services.unit_of_work import write
-from softfactory.storage.base import ObjectInfo, Storage, StorageClass
+from softfactory.storage.base import ObjectInfo, Storage
 from softfactory.storage.keys import Key, is_staging
-
-NOT_ARRIVED = "File not found in S3: its bytes have not arrived. PUT them to the presigned URL."
-
-UNKNOWN = "File not found: no upload of this s3_key is open. Ask for a new URL."
 
 log = structlog.get_logger(__name__)
 
@@ -79,15 +74,16 @@ class Confirmations:
         upload = self._find(user, key)
         if upload is None:
             return
-        staged = Key(upload.staging_key or "")
+        # Kept apart from the row, which somebody else may delete at any moment.
+        upload_id, staged = upload.id, Key(upload.staging_key or "")
         try:
             version_id = self._check(upload, staged)
         except NotFound:
-            if self._was_confirmed(upload):
+            if self._was_confirmed(upload_id):
                 return
             raise
-        self.catalog.evict_expired(Key(upload.file_key))
-        self._settle(upload.id, staged, version_id)
+        take_over = TakeOver(self.session, self.storage, self.catalog, self.clock)
+        take_over.put_in_place(upload, staged, version_id)
         try:
             self.storage.purge(staged)
         except StorageError as error:
@@ -107,20 +103,12 @@ class Confirmations:
         mine = select(FileUpload).where(FileUpload.user_id == user.id)
         if is_staging(key):
             upload = self.session.scalar(mine.where(FileUpload.staging_key == key))
-            if upload is not None and _is_spent(upload):
+            if upload is not None and is_spent(upload):
                 return None
             if upload is None or upload.status != UploadStatus.PENDING:
                 raise NotFound(UNKNOWN)
             return upload
-        waiting = [
-            upload
-            for upload in self.session.scalars(
-                mine.where(
-                    FileUpload.file_key == key, FileUpload.status == UploadStatus.PENDING.value
-                ).order_by(FileUpload.id)
-            )
-            if is_staging(upload.staging_key or "")
-        ]
+        waiting = OpenUploads(self.session).to_key(user.id, key)
         for upload in waiting:
             # The oldest is the one that was told this key; the others have one of their own.
             if self._head(Key(upload.staging_key or "")) is not None:
@@ -141,78 +129,26 @@ class Confirmations:
             self._refuse(upload, staged, info.size)
         return info.version_id
 
-    def _was_confirmed(self, upload: FileUpload) -> bool:
+    def _was_confirmed(self, upload_id: int) -> bool:
         """Whether somebody else confirmed the upload since it was found."""
-        self.session.commit()
-        self.session.refresh(upload)
-        return _is_spent(upload)
+        self.session.rollback()
+        upload = self.session.get(FileUpload, upload_id, populate_existing=True)
+        return upload is not None and is_spent(upload)
 
     def _refuse(self, upload: FileUpload, staged: Key, size: int) -> NoReturn:
-        declared = upload.file_size
+        upload_id, declared = upload.id, upload.file_size
         self.storage.purge(staged)
         with write(self.session):
-            upload.last_activity_at = self.clock()
+            alive = update(FileUpload).where(FileUpload.id == upload_id)
+            self.session.execute(alive.values(last_activity_at=self.clock()))
         raise InvalidInput.of(
             "file_size",
             f"The file has {size} bytes, not the {declared} that file_size declared. It was "
             "removed; send it again.",
         )
 
-    def _settle(self, upload_id: int, staged: Key, version_id: str | None) -> None:
-        """Make the bytes the file's, in one transaction; its ids and earlier version stay."""
-        for _ in range(RACES):
-            try:
-                with write(self.session):
-                    upload = self._lock(upload_id)
-                    if upload is None:
-                        raise NotFound(UNKNOWN)
-                    if upload.status == UploadStatus.PENDING:
-                        self._take_over(upload, staged, version_id)
-            except IntegrityError:
-                continue  # another upload took the free key; it is that file now
-            else:
-                return
-        raise Conflict("Too many changes to this file at once. Try again.")
-
-    def _take_over(self, upload: FileUpload, staged: Key, version_id: str | None) -> None:
-        now, key = self.clock(), Key(upload.file_key)
-        file = self.catalog.holder(key, lock=True)
-        if file is None:
-            file = FileUpload(
-                user_id=upload.user_id,
-                file_key=key,
-                content_type=upload.content_type,
-                category=upload.category,
-            )
-            self.session.add(file)
-        file.original_filename = upload.original_filename
-        file.status = UploadStatus.COMPLETED.value
-        file.uploaded_at = file.last_activity_at = upload.last_activity_at = now
-        file.expires_at = None
-        self.session.flush()
-        try:
-            # This version, whatever was sent to the URL since it was checked.
-            stored = self.storage.copy(
-                staged, key, version_id=version_id, content_type=upload.content_type
-            )
-        except ObjectNotFound as error:
-            raise NotFound(NOT_ARRIVED) from error
-        if upload.storage_tier == StorageClass.GLACIER:
-            stored = self.storage.set_storage_class(key, StorageClass.GLACIER)
-        note(file, stored)
-        upload.status, upload.etag = UploadStatus.ABORTED.value, stored.etag
-
-    def _lock(self, upload_id: int) -> FileUpload | None:
-        query = select(FileUpload).where(FileUpload.id == upload_id)
-        return self.session.scalar(query.with_for_update())
-
     def _head(self, key: Key) -> ObjectInfo | None:
         try:
             return self.storage.head(key)
         except ObjectNotFound:
             return None
-
-
-def _is_spent(upload: FileUpload) -> bool:
-    """Whether the bytes of this upload went over into a file."""
-    return upload.status == UploadStatus.ABORTED and upload.etag is not None

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from softfactory.models import FileUpload, UploadStatus
-from softfactory.services.content_types import category_of
-from softfactory.storage.base import ObjectInfo
 from softfactory.storage.keys import is_reserved_root
 
 NO_FILE = "File not found in S3. Check the s3_key, id or name."
@@ -75,14 +73,3 @@ def file_id(key: str, object_id: str | None) -> str:
 def tier_of(storage_class: str) -> str:
     """Return the drive's name of a storage class: ``standard``, ``glacier``."""
     return storage_class.lower()
-
-
-def note(file: FileUpload, info: ObjectInfo) -> None:
-    """Write what storage says of a file's object into its row."""
-    if file.etag != info.etag:
-        file.sha256 = None
-    file.etag = info.etag
-    file.file_size = info.size
-    file.content_type = info.content_type
-    file.category = category_of(info.content_type)
-    file.storage_tier = info.storage_class

@@ -3,26 +3,22 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from softfactory.errors import (
-    InvalidInput,
-    NotFound,
-    ObjectArchived,
-    ObjectNotFound,
-    RestoreInProgress,
-)
-from softfactory.models import FileUpload, UploadStatus, User
+from softfactory.errors import InvalidInput, NotFound, ObjectNotFound
+from softfactory.models import FileUpload, User
 from softfactory.services.access import owner_of
-from softfactory.services.catalog import Catalog
-from softfactory.services.drive.entries import NO_FILE, Entry, note, tier_of
+from softfactory.services.archive import open_object, refuse_archived
+from softfactory.services.catalog import Catalog, note
+from softfactory.services.drive.entries import NO_FILE, Entry, tier_of
 from softfactory.services.drive.identifiers import Finder, Located
+from softfactory.services.drive.open_uploads import OpenUploads
 from softfactory.services.generations import touch
 from softfactory.services.links import Links
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import ObjectInfo, Storage, StorageClass, StoredObject
-from softfactory.storage.keys import Key, clean_filename, is_staging
+from softfactory.storage.keys import Key, clean_filename
 
 RESTORING = "File restoration initiated. Try changing the tier again after restoration is complete."
 
@@ -56,12 +52,10 @@ class DriveFiles:
         """
         located = self.finder.find(user, identifier)
         try:
-            return located.file, self.storage.open(located.key)
-        except ObjectArchived as error:
-            self.storage.restore(located.key, days=self.restore_days)
-            raise RestoreInProgress from error
+            stored = open_object(self.storage, located.key, restore_days=self.restore_days)
         except ObjectNotFound as error:
             raise NotFound(NO_FILE) from error
+        return located.file, stored
 
     def presign(self, user: User, identifier: str) -> tuple[FileUpload, str]:
         """Return the file and a URL that gives its bytes for a while.
@@ -72,9 +66,7 @@ class DriveFiles:
         located = self.finder.find(user, identifier)
         if located.file.storage_tier != StorageClass.STANDARD:
             info = self._head(located)
-            if info.is_archived:
-                self.storage.restore(located.key, days=self.restore_days)
-                raise RestoreInProgress
+            refuse_archived(self.storage, located.key, info, restore_days=self.restore_days)
         return located.file, self.links.download(located.file, self.url_lifetime).url
 
     def details(self, user: User, identifier: str) -> Entry:
@@ -93,11 +85,14 @@ class DriveFiles:
             NotFound: no such file of this user's, or no such object.
         """
         located = self.finder.find(user, identifier)
-        info = self._head(located)
-        if located.has_row:
-            with write(self.session):
-                self._lock(located)
-                note(located.file, info)
+        if not located.has_row:
+            return self._entry(located, self._head(located))
+        file_id = located.file.id
+        with write(self.session):
+            file = self._lock(file_id, located.key)
+            # With the row held, so that nobody puts other bytes there in between.
+            info = self._head(located)
+            note(file, info)
         return self._entry(located, info)
 
     def change_tier(self, user: User, identifier: str, storage_class: StorageClass) -> TierChange:
@@ -114,14 +109,14 @@ class DriveFiles:
         if info.is_archived:
             self.storage.restore(located.key, days=self.restore_days)
             return TierChange(RESTORING, None)
+        file_id, user_id = located.file.id, user.id
         with write(self.session):
-            if located.has_row:
-                self._lock(located)
-            else:
-                touch(self.session, user.id)
+            file = self._lock(file_id, located.key) if located.has_row else None
             info = self.storage.set_storage_class(located.key, storage_class)
-            if located.has_row:
-                note(located.file, info)
+            if file is not None:
+                note(file, info)
+            else:
+                touch(self.session, user_id)
         message = f"File successfully changed to {tier} tier"
         return TierChange(message, self._entry(located, info))
 
@@ -144,8 +139,8 @@ class DriveFiles:
             raise InvalidInput.of("new_filename", message) from error
         if target == located.key:
             return target
-        file = located.file if located.has_row else self.catalog.adopt(user.id, located.key)
         try:
+            file = located.file if located.has_row else self.catalog.adopt(user.id, located.key)
             self.catalog.rename(file, target, filename=name)
         except ObjectNotFound as error:
             raise NotFound(NO_FILE) from error
@@ -167,7 +162,7 @@ class DriveFiles:
                 return
             raise
         if located.has_row:
-            if not self.catalog.delete(located.file):
+            if not self.catalog.delete(located.file, key=located.key):
                 raise NotFound(NO_FILE)
             return
         with write(self.session):
@@ -177,17 +172,9 @@ class DriveFiles:
 
     def _give_up(self, user: User, key: str) -> bool:
         """Drop the open uploads of this key, with what was sent; False where there are none."""
-        owner = owner_of(self.session, key) if user.is_admin else user
-        waiting = self.session.scalars(
-            select(FileUpload).where(
-                FileUpload.user_id == (owner or user).id,
-                FileUpload.status == UploadStatus.PENDING.value,
-                FileUpload.staging_key.is_not(None),
-                or_(FileUpload.file_key == key, FileUpload.staging_key == key),
-            )
-        ).all()
-        drives = [upload for upload in waiting if is_staging(upload.staging_key or "")]
-        return sum(self.catalog.delete(upload) for upload in drives) > 0
+        owner = (owner_of(self.session, key) if user.is_admin else None) or user
+        waiting = OpenUploads(self.session).known_as(owner.id, key)
+        return sum(self.catalog.delete(upload) for upload in waiting) > 0
 
     def _head(self, located: Located) -> ObjectInfo:
         try:
@@ -195,12 +182,13 @@ class DriveFiles:
         except ObjectNotFound as error:
             raise NotFound(NO_FILE) from error
 
-    def _lock(self, located: Located) -> None:
-        """Hold the file's row until the transaction ends."""
-        query = select(FileUpload).where(FileUpload.id == located.file.id)
+    def _lock(self, file_id: int, key: Key) -> FileUpload:
+        """Return the row, held until the transaction ends, of a file found by this key before."""
+        query = select(FileUpload).where(FileUpload.id == file_id, FileUpload.file_key == key)
         locked = self.session.scalar(query.with_for_update())
-        if locked is None or locked.file_key != located.key:
+        if locked is None:
             raise NotFound(NO_FILE)
+        return locked
 
     def _entry(self, located: Located, info: ObjectInfo) -> Entry:
         return Entry.of(

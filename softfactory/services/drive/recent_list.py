@@ -6,20 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock, isoformat
-from softfactory.errors import InvalidInput, ObjectNotFound
+from softfactory.errors import InvalidInput
 from softfactory.models import FileUpload, User
 from softfactory.services.access import MAX_ID, is_alive
-from softfactory.services.drive.entries import Entry, note
+from softfactory.services.catalog import note
+from softfactory.services.drive.entries import Entry
+from softfactory.services.heads import HEADS_AT_ONCE, head_each
+from softfactory.services.newest import NEWEST_FIRST, count_files, newest_files
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import ObjectInfo, Storage
 from softfactory.storage.keys import Key
-
-HEADS_AT_ONCE = 8
-"""Connections of one request to storage; a page of 100 then costs some 13 round trips."""
 
 _CURSOR = re.compile(
     r"ts:(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})Z(?::(\d{3})-(\d{1,19}))?", re.ASCII
@@ -61,53 +61,54 @@ class RecentList:
         Raises:
             InvalidInput: the cursor is none of ours.
         """
-        matches = [FileUpload.user_id == user.id, is_alive(self.clock())]
-        query = select(FileUpload).where(*matches)
-        query = query.order_by(FileUpload.uploaded_at.desc(), FileUpload.id.desc())
+        now = self.clock()
         if cursor is None:
-            query = query.offset(min((page - 1) * per_page, MAX_ID))
+            found = newest_files(
+                self.session, user.id, now=now, limit=per_page + 1, offset=(page - 1) * per_page
+            )
+            files, total = found.files, found.total
         else:
-            query = query.where(_behind(cursor))
-        files = [*self.session.scalars(query.limit(per_page + 1))]
-        total = self.session.scalar(select(func.count()).where(*matches)) or 0
+            mine = (FileUpload.user_id == user.id, is_alive(now))
+            query = select(FileUpload).where(*mine, _behind(cursor)).order_by(*NEWEST_FIRST)
+            files = self.session.scalars(query.limit(per_page + 1)).all()
+            total = count_files(self.session, user.id, now=now)
         shown = files[:per_page]
         next_cursor = _cursor_of(shown[-1]) if len(files) > per_page else None
         if not use_cache:
-            self._refresh(shown)
+            shown = self._refreshed(shown)
         return EntryPage([Entry.of(file) for file in shown], total, next_cursor)
 
-    def _refresh(self, files: Sequence[FileUpload]) -> None:
-        """Write what storage says of the files into their rows; what is not there stays as it is."""
-        keys = {file.id: Key(file.file_key) for file in files}
+    def _refreshed(self, files: Sequence[FileUpload]) -> Sequence[FileUpload]:
+        """Write what storage says of the files into their rows; return those that are still there.
+
+        A file that storage does not have stays as it is.
+        """
+        known = {file.id: _known(file) for file in files}
         with ThreadPoolExecutor(HEADS_AT_ONCE) as pool:
-            infos = dict(zip(keys, pool.map(self._head, keys.values()), strict=True))
-        changed = [file.id for file in files if _differs(file, infos[file.id])]
+            infos = head_each(pool, self.storage, [Key(file.file_key) for file in files])
+        changed = [file.id for file in files if _differs(file, infos.get(file.file_key))]
         if not changed:
-            return
+            return files
         with write(self.session):
             query = select(FileUpload).where(FileUpload.id.in_(changed)).order_by(FileUpload.id)
             for file in self.session.scalars(query.with_for_update()):
-                info = infos[file.id]
-                if info is not None and file.file_key == info.key:
+                info = infos.get(file.file_key)
+                # Whoever changed the row since knows better.
+                if info is not None and _known(file) == known[file.id]:
                     note(file, info)
-        for file in files:
-            self.session.refresh(file)
+        current = select(FileUpload).where(FileUpload.id.in_(known), is_alive(self.clock()))
+        rows = {file.id: file for file in self.session.scalars(current)}
+        return [rows[file_id] for file_id in known if file_id in rows]
 
-    def _head(self, key: Key) -> ObjectInfo | None:
-        try:
-            return self.storage.head(key)
-        except ObjectNotFound:
-            return None
+
+def _known(file: FileUpload) -> tuple[str | None, int, str, str]:
+    return file.etag, file.file_size, file.content_type, file.storage_tier
 
 
 def _differs(file: FileUpload, info: ObjectInfo | None) -> bool:
-    known = (file.etag, file.file_size, file.content_type, file.storage_tier)
-    return info is not None and known != (
-        info.etag,
-        info.size,
-        info.content_type,
-        info.storage_class,
-    )
+    if info is None:
+        return False
+    return _known(file) != (info.etag, info.size, info.content_type, info.storage_class)
 
 
 def _cursor_of(file: FileUpload) -> str:

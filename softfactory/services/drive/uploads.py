@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
@@ -15,6 +14,7 @@ from softfactory.models import FileUpload, UploadStatus, User
 from softfactory.models.file_upload import new_object_id
 from softfactory.services.content_types import category_of
 from softfactory.services.drive.entries import file_id
+from softfactory.services.drive.open_uploads import OpenUploads
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import Storage, StorageClass
 from softfactory.storage.keys import Key, clean_filename, drive_key, staging_key
@@ -29,7 +29,9 @@ OCTET_STREAM = "application/octet-stream"
 
 TIERS = {"standard": StorageClass.STANDARD, "glacier": StorageClass.GLACIER}
 
-_TYPE = re.compile(r"[A-Za-z0-9][\w!#$&^.+-]{0,126}/[A-Za-z0-9][\w!#$&^.+-]{0,126}(;[\x20-\x7e]*)?")
+_TYPE = re.compile(
+    r"[A-Za-z0-9][\w!#$&^.+-]{0,126}/[A-Za-z0-9][\w!#$&^.+-]{0,126}(;[\x20-\x7e]*)?", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,9 @@ class DriveUploads:
         now = self.clock()
         rows: list[tuple[_Declared, FileUpload, str]] = []
         with write(self.session):
-            open_keys = self._open_keys(user, [each.key for each in declared])
+            open_keys = OpenUploads(self.session).awaited_keys(
+                user.id, [each.key for each in declared]
+            )
             for each in declared:
                 row = _row(user, each)
                 row.uploaded_at = row.last_activity_at = now
@@ -149,15 +153,6 @@ class DriveUploads:
             )
             for each, row, s3_key in rows
         ]
-
-    def _open_keys(self, user: User, keys: Sequence[Key]) -> set[str]:
-        query = select(FileUpload.file_key).where(
-            FileUpload.user_id == user.id,
-            FileUpload.status == UploadStatus.PENDING.value,
-            FileUpload.staging_key.is_not(None),
-            FileUpload.file_key.in_(keys),
-        )
-        return {*self.session.scalars(query)}
 
 
 def _row(user: User, declared: _Declared) -> FileUpload:

@@ -1,0 +1,136 @@
+"""The rows of files: found, reserved before their bytes come, and told what storage says."""
+
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from softfactory.clock import Clock
+from softfactory.errors import Conflict, ObjectNotFound
+from softfactory.models import FileUpload, UploadStatus
+from softfactory.services.access import holds_its_key
+from softfactory.services.content_types import category_of
+from softfactory.services.unit_of_work import write
+from softfactory.storage.base import ObjectInfo, Storage
+from softfactory.storage.keys import Key, upload_key
+
+RACES = 5
+"""How often a change is tried again after another one took the key in between."""
+
+KEY_ATTEMPTS = 5
+"""How many keys are tried for files of one name in one second; the second is random already."""
+
+_RESERVED = "files_reserved_here"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What every part of the catalog begins with."""
+
+    session: Session
+    storage: Storage
+    clock: Clock
+
+    def holder(self, key: str, *, lock: bool = False) -> FileUpload | None:
+        """Return the row that holds ``key``, finished or on its way; None where it is free.
+
+        Args:
+            lock: hold the row until the transaction ends; what is returned is then current.
+        """
+        query = select(FileUpload).where(FileUpload.file_key == key, holds_its_key())
+        return self.session.scalar(query.with_for_update() if lock else query)
+
+    def reserve(
+        self, user_id: int, key: Key, *, filename: str, content_type: str
+    ) -> FileUpload | None:
+        """Commit a pending row that holds ``key``; None where another row holds it already."""
+        file = self._pending(user_id, key, filename=filename, content_type=content_type)
+        try:
+            with write(self.session):
+                self.session.add(file)
+        except IntegrityError:
+            return None
+        self.session.info.setdefault(_RESERVED, set()).add(file.id)
+        return file
+
+    def reserve_upload(self, user_id: int, *, filename: str, content_type: str) -> FileUpload:
+        """Commit a pending row under a new key of the user's uploads root (``upload_key``).
+
+        Raises:
+            Conflict: every key that was tried is taken.
+        """
+        now = self.clock()
+        for attempt in range(KEY_ATTEMPTS):
+            unique = secrets.token_hex(4) if attempt else ""
+            key = upload_key(user_id=user_id, now=now, filename=filename, unique=unique)
+            file = self.reserve(user_id, key, filename=filename, content_type=content_type)
+            if file is not None:
+                return file
+        raise Conflict("Too many files of this name at once. Try again.")
+
+    def release(self, file_id: int) -> None:
+        """Remove a reserved row, unless its file is completed by now."""
+        with write(self.session):
+            unfinished = FileUpload.status == UploadStatus.PENDING.value
+            self.session.execute(delete(FileUpload).where(FileUpload.id == file_id, unfinished))
+
+    def is_own_reservation(self, file: FileUpload) -> bool:
+        """Whether this session reserved the row, and not another upload that is on its way."""
+        return file.id in self.session.info.get(_RESERVED, ())
+
+    def describe(self, file: FileUpload, info: ObjectInfo) -> None:
+        """Write what storage says into a row, which is a completed file's from now on."""
+        note(file, info)
+        file.status = UploadStatus.COMPLETED.value
+        file.uploaded_at = file.last_activity_at = self.clock()
+
+    def _pending(self, user_id: int, key: Key, *, filename: str, content_type: str) -> FileUpload:
+        """Return a row that will hold ``key`` while its object is not known yet."""
+        now = self.clock()
+        return FileUpload(
+            user_id=user_id,
+            file_key=key,
+            original_filename=filename,
+            content_type=content_type,
+            category=category_of(content_type),
+            status=UploadStatus.PENDING.value,
+            uploaded_at=now,
+            last_activity_at=now,
+        )
+
+    def _new(self, user_id: int, key: Key, filename: str) -> FileUpload:
+        file = FileUpload(user_id=user_id, file_key=key, original_filename=filename)
+        self.session.add(file)
+        return file
+
+    def _lock_same(self, object_id: str) -> FileUpload | None:
+        """Lock the very file that was found before; object ids, unlike keys, are never reused."""
+        query = select(FileUpload).where(FileUpload.object_id == object_id)
+        return self.session.scalar(query.with_for_update())
+
+    def _evict_expired(self, key: Key) -> None:
+        """Remove for good what has expired at ``key``, which is free from then on."""
+        file = self.holder(key, lock=True)
+        if file is not None and file.expires_at and file.expires_at <= self.clock():
+            self.session.delete(file)
+            self.session.flush()
+            self.storage.purge(key)
+
+    def _head(self, key: Key) -> ObjectInfo | None:
+        try:
+            return self.storage.head(key)
+        except ObjectNotFound:
+            return None
+
+
+def note(file: FileUpload, info: ObjectInfo) -> None:
+    """Write what storage says of a file's object into its row; its status and times stay."""
+    if file.etag != info.etag:
+        file.sha256 = None
+    file.etag = info.etag
+    file.file_size = info.size
+    file.content_type = info.content_type
+    file.category = category_of(info.content_type)
+    file.storage_tier = info.storage_class
