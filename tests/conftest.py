@@ -16,6 +16,7 @@ from botocore import loaders
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from hypothesis import settings
 from moto import mock_aws
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
@@ -51,6 +52,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "light: neither database nor storage matters; run on SQLite and local disk only"
     )
     config.addinivalue_line("markers", "real_hashes: what hashing costs is part of the test")
+    # How long an example takes says how busy the machine is.
+    settings.register_profile("suite", deadline=None)
+    settings.load_profile("suite")
     # Every new client reads the same 2 MB of JSON, for a third of a second; nothing changes them.
     loaders.JSONFileLoader.load_file = _loaded_once(loaders.JSONFileLoader.load_file)  # type: ignore[method-assign]
 
