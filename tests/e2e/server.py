@@ -6,12 +6,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import requests
+
+from config import Config
+from softfactory.clock import Clock, utc_now
+from softfactory.factory import create_app
+from softfactory.http.extensions import db
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30
@@ -102,3 +107,13 @@ class Server:
             self.process.terminate()
             self.process.wait(timeout=30)
             self.process = None
+
+
+@contextmanager
+def inside(server: Server, *, clock: Clock = utc_now) -> Iterator[None]:
+    """An application context on the database and storage of ``server``."""
+    app = create_app(Config.from_env(server.environment, dotenv=None), clock=clock)
+    with app.app_context():
+        yield
+        db.session.remove()
+        db.engine.dispose()

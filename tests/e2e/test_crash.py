@@ -4,17 +4,13 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from config import Config
-from softfactory.clock import Clock, utc_now
-from softfactory.factory import create_app
 from softfactory.http.extensions import db
 from softfactory.http.runtime import runtime
 from softfactory.http.services import maintenance
@@ -22,7 +18,7 @@ from softfactory.models import FileUpload
 from tests import samples
 from tests.doubles import FakeClock
 from tests.e2e.person import Person
-from tests.e2e.server import Server
+from tests.e2e.server import Server, inside
 
 BODY = samples.pdf(size=20 * 1024 * 1024)
 
@@ -47,16 +43,6 @@ def send_until_dead(server: Server, token: str) -> None:
             connection.recv(1024)
     except OSError:
         pass
-
-
-@contextmanager
-def inside(server: Server, *, clock: Clock = utc_now) -> Iterator[None]:
-    """An application context on the database and storage of ``server``."""
-    app = create_app(Config.from_env(server.environment, dotenv=None), clock=clock)
-    with app.app_context():
-        yield
-        db.session.remove()
-        db.engine.dispose()
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
