@@ -40,12 +40,14 @@ def newest_files(
     length = min(limit, total - offset)
     if length <= 0:
         return FilePage((), total)
-    query = select(FileUpload).where(*_matching(user_id, now, category)).limit(length)
+    query = select(FileUpload).where(*_matching(user_id, now, category))
     behind = total - offset - length
     if behind < offset:
-        backwards = query.order_by(*OLDEST_FIRST).offset(behind)
+        backwards = query.order_by(*OLDEST_FIRST).offset(behind).limit(length)
         return FilePage([*session.scalars(backwards)][::-1], total)
-    return FilePage([*session.scalars(query.order_by(*NEWEST_FIRST).offset(offset))], total)
+    # Not ``length``: a file that arrived since the count must not push the last one off.
+    forwards = query.order_by(*NEWEST_FIRST).offset(offset).limit(limit)
+    return FilePage([*session.scalars(forwards)], total)
 
 
 def count_files(

@@ -1,6 +1,7 @@
 """/api/s3/multipart: parts to a key that the client names."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from softfactory.models import FileUpload
 from softfactory.storage.keys import Key
 from tests.blueprints.uploads_client import BODY, PART_SIZE, begin, part_of, put, send
 from tests.conftest import Caller
-from tests.doubles import FailingStorage
+from tests.doubles import FailingStorage, FakeClock
 from tests.stacks import both_databases
 
 
@@ -179,6 +180,24 @@ def test_an_upload_to_a_taken_key_hides_nothing_and_replaces_it_when_completed(
     assert [file["id"] for file in after] == [file["id"] for file in before]
     assert after[0]["file_size"] == len(BODY)
     assert stored(app, second["key"]) == BODY
+
+
+def test_what_replaces_an_expiring_file_does_not_expire(
+    app: Flask, alice: Caller, clock: FakeClock
+) -> None:
+    first = initiate(alice, "a.txt")
+    complete(alice, first, [send_part(alice, first, 1, b"old")])
+    with app.app_context():
+        db.session.query(FileUpload).one().expires_at = clock() + timedelta(minutes=1)
+        db.session.commit()
+
+    second = initiate(alice, "a.txt")
+    complete(alice, second, [send_part(alice, second, 1, b"new")])
+    clock.advance(minutes=2)
+
+    [file] = alice.get("/v1/files/").get_json()["results"]
+    assert file["expires_at"] is None
+    assert stored(app, second["key"]) == b"new"
 
 
 def test_of_two_open_uploads_the_one_completed_last_wins(app: Flask, alice: Caller) -> None:

@@ -33,7 +33,10 @@ class Adopting(Rows):
                     file = self.holder(key, lock=True)
                     if file is None:
                         file = self._new(user_id, key, filename or key.filename)
-                    self.describe(file, self.storage.head(key))
+                    info = self.storage.head(key)
+                    if file.etag != info.etag:
+                        file.expires_at = None  # it was said of the bytes before these
+                    self.describe(file, info)
                     self.session.flush()
             except IntegrityError:
                 continue
