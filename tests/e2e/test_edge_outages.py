@@ -136,11 +136,11 @@ def test_without_redis_everything_answers_and_each_worker_counts_for_itself(
 
 @needs_postgresql
 def test_without_its_database_it_answers_503_and_recovers(
-    postgresql_database: str, tmp_path: Path, sqlite_template: bytes
+    postgresql_url: str, tmp_path: Path, sqlite_template: bytes
 ) -> None:
-    name = make_url(postgresql_database).database
+    name = make_url(postgresql_url).database
     admin = psycopg.connect(os.environ["TEST_DATABASE_URL"], autocommit=True)
-    with admin, edge(tmp_path, sqlite_template, database_url=postgresql_database) as server:
+    with admin, edge(tmp_path, sqlite_template, database_url=postgresql_url) as server:
         before = statuses(server, LISTS)
         admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         try:

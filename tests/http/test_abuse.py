@@ -19,6 +19,8 @@ pytestmark = one_stack
 
 LOGIN = "/api/auth/login"
 EVIL = "evil.example"
+AT_ONCE = 5
+"""Seconds, in which the suite's own tracing counts. What grows as the square takes minutes."""
 
 
 def seconds(call: Callable[[], Any]) -> float:
@@ -47,9 +49,7 @@ COSTLY = {
 
 
 @pytest.mark.parametrize("name", COSTLY)
-def test_json_that_is_costly_elsewhere_is_refused_within_a_second(
-    client: FlaskClient, name: str
-) -> None:
+def test_json_that_is_costly_elsewhere_is_refused_at_once(client: FlaskClient, name: str) -> None:
     answers: list[Any] = []
 
     took = seconds(
@@ -59,7 +59,7 @@ def test_json_that_is_costly_elsewhere_is_refused_within_a_second(
     )
 
     assert refusal(answers[0])[0] in (400, 413)
-    assert took < 1
+    assert took < AT_ONCE
 
 
 FORM = "multipart/form-data; boundary=b"
@@ -85,9 +85,7 @@ FORMS = dict(forms())
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_a_form_that_is_costly_elsewhere_is_refused_within_a_second(
-    alice: Caller, name: str
-) -> None:
+def test_a_form_that_is_costly_elsewhere_is_refused_at_once(alice: Caller, name: str) -> None:
     answers: list[Any] = []
 
     took = seconds(
@@ -95,7 +93,7 @@ def test_a_form_that_is_costly_elsewhere_is_refused_within_a_second(
     )
 
     assert refusal(answers[0])[0] == 400
-    assert took < 1
+    assert took < AT_ONCE
 
 
 def test_a_compressed_body_is_not_unpacked(alice: Caller) -> None:
@@ -127,7 +125,7 @@ def test_no_header_is_a_trap_for_a_pattern(alice: Caller, header: str) -> None:
         for path in ("/api/files", "/s3/download/a", "/healthz"):
             alice.get(path, headers={header: TRAPS[header]}).close()
 
-    assert seconds(ask_everywhere) < 1
+    assert seconds(ask_everywhere) < AT_ONCE
 
 
 @pytest.mark.parametrize(
@@ -138,7 +136,7 @@ def test_no_name_is_a_trap_for_a_pattern(client: FlaskClient, name: str) -> None
 
     took = seconds(lambda: client.post("/api/auth/register", json=body))
 
-    assert took < 1
+    assert took < AT_ONCE
 
 
 # --- logins ---------------------------------------------------------------------------------------

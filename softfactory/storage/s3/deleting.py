@@ -1,7 +1,6 @@
 """Deleting: one object, one version, many at once."""
 
 import logging
-import re
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 logger = logging.getLogger(__name__)
-
-_UNFIT_FOR_XML = re.compile("[\ufffe\uffff]")
-"""What a key may hold and DeleteObjects can't name: XML 1.0 has no way to write them."""
 
 
 class Deleter(Bucket):
@@ -37,14 +33,7 @@ class Deleter(Bucket):
 
     def delete_many(self, keys: Sequence[Key]) -> list[DeleteFailure]:
         """Delete the objects, 1000 a request; a request that fails fails for each of its keys."""
-        odd = [key for key in keys if _UNFIT_FOR_XML.search(key)]
-        failures = self.delete_all({"Key": key} for key in keys if not _UNFIT_FOR_XML.search(key))
-        for key in odd:
-            try:
-                self.delete(key)
-            except StorageError:
-                failures.append(_failure(key))
-        return failures
+        return self.delete_all({"Key": key} for key in keys)
 
     def delete_all(self, targets: "Iterable[ObjectIdentifierTypeDef]") -> list[DeleteFailure]:
         """Delete objects and versions, 1000 a request; return those that could not be."""

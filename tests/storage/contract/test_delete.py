@@ -138,18 +138,6 @@ def test_keys_of_every_kind_are_deleted_at_once(storage: Storage) -> None:
     assert names(storage) == ["other"]
 
 
-@pytest.mark.parametrize("key", ["a\uffff", "a\ufffe/b"])
-def test_a_key_that_xml_cannot_say_does_not_stop_the_others(storage: Storage, key: str) -> None:
-    """U+FFFE and U+FFFF are valid UTF-8 and no XML characters; S3's batch delete is XML."""
-    store(storage, key)
-    store(storage, "b")
-
-    failures = storage.delete_many([Key(key), Key("b")])
-
-    assert failures == []
-    assert names(storage) == []
-
-
 @pytest.mark.needs(VERSIONS)
 def test_deleting_many_leaves_versions_behind(storage: Storage) -> None:
     version_id = store(storage, KEY, b"old").version_id
