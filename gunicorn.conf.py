@@ -86,8 +86,8 @@ secure_scheme_headers: dict[str, str] = {}
 
 # --- the machine ----------------------------------------------------------------------------------
 
-sendfile = True
-"""The kernel moves a local file's bytes to the socket; they never enter Python."""
+# ``sendfile`` stays unset, which means on: the kernel moves a local file's bytes to the socket. Given
+# at all, even as True, it is off (gunicorn 26.2, ``Config.sendfile``).
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # gunicorn makes its file safely
 worker_tmp_dir = str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None

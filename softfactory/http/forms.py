@@ -12,7 +12,7 @@ from flask import Request
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from softfactory.errors import InvalidInput, UnsupportedMediaType
-from softfactory.http.bodies import CHUNK_SIZE, read_chunk
+from softfactory.http.bodies import CHUNK_SIZE, body_stream, read_chunk
 
 MAX_FIELD_SIZE = 64 * 1024
 """Bytes of one field that is no file."""
@@ -48,13 +48,12 @@ class UploadForm:
             raise UnsupportedMediaType(
                 "Send the file as a form: Content-Type multipart/form-data with a boundary."
             )
-        # The file's own limit is the service's; the parser bounds everything else.
-        request.max_content_length = sys.maxsize
         if request.headers.get("Content-Encoding", "identity") != "identity":
             raise UnsupportedMediaType("Send the form as it is, without a Content-Encoding.")
         self._file_field = file_field
         self._announced, self._received = request.content_length, 0
-        self._stream = request.stream
+        # The file's own limit is the service's; the parser bounds everything else.
+        self._stream = body_stream(request, limit=sys.maxsize)
         self.fields: dict[str, str] = {}
         try:
             self._parser = PushMultipartParser(

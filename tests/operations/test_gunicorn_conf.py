@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from gunicorn.config import Config  # type: ignore[import-untyped]
 
 GUNICORN_CONF = Path(__file__).parents[2] / "gunicorn.conf.py"
 
@@ -63,3 +64,13 @@ def test_no_proxy_is_believed_but_by_the_application(load: Any) -> None:
     settings = load()
 
     assert (settings["forwarded_allow_ips"], settings["secure_scheme_headers"]) == ("", {})
+
+
+def test_local_files_go_out_by_sendfile(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SENDFILE", raising=False)
+    effective = Config()
+    for name, value in load().items():
+        if name in effective.settings:
+            effective.set(name, value)
+
+    assert effective.sendfile is True

@@ -44,7 +44,7 @@ class Connection(TConn):
         self.data_ready = True
         if not self.initialized:
             self.init()
-            self.parser.unreader = _Unreader(self)
+            self.parser.unreader = Unreader(self)
         self.parser.unreader.unread(bytes(self.received))
         self.received.clear()
         self.is_cut = False
@@ -89,22 +89,45 @@ class Connection(TConn):
         return info if len(info) == _INFO_SIZE else None
 
 
-class _Unreader(SocketUnreader):
+class Unreader(SocketUnreader):
     """Reads the socket for the parser, and says so while it waits."""
 
     def __init__(self, connection: Connection) -> None:
+        """Read ``connection``, which is not TLS."""
         super().__init__(connection.sock)
         self.is_waiting = False
         self._connection = connection
 
     def chunk(self) -> bytes:
-        """Return what comes next.
+        """Return what comes next, nothing where the client hung up.
 
         Raises:
             ClientTooSlow: nothing did, for too long.
         """
+        return self._receive(self.mxchunk)
+
+    def take(self, size: int) -> bytes:
+        """Return the next ``size`` bytes, fewer only where the client hung up.
+
+        Raises:
+            ClientTooSlow: they did not come, for too long.
+        """
+        data = b""
+        if self.buf.tell():
+            held = self.take_buffered()
+            data = held[:size]
+            self.unread(held[size:])
+        while len(data) < size:
+            # The kernel waits for all of them, so that 1 MiB costs one system call.
+            more = self._receive(size - len(data), socket.MSG_WAITALL)
+            if not more:
+                break
+            data = data + more if data else more
+        return data
+
+    def _receive(self, size: int, flags: int = 0) -> bytes:
         self.is_waiting = True
-        data: bytes = super().chunk()
+        data: bytes = self.sock.recv(size, flags)
         self.is_waiting = False
         if not data and self._connection.is_cut:
             raise ClientTooSlow

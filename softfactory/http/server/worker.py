@@ -18,6 +18,7 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 from softfactory.http.server.connections import Connection
 from softfactory.http.server.lobby import Lobby
 from softfactory.http.server.refusals import INTERNAL, refusal_of
+from softfactory.http.server.request_body import straight
 from softfactory.http.server.signals import STOPPING, ClientTooSlow
 from softfactory.http.server.succession import (
     BOOT_SECONDS,
@@ -61,12 +62,16 @@ class PatientWorker(ThreadWorker):
         self._ticked_at = 0.0
 
     def load_wsgi(self) -> None:
-        """Load the application, and let each request know whether this instance is going away."""
+        """Load the application, and give each request more than gunicorn's WSGI does.
+
+        It knows whether this instance is going away, and reads its body straight from the socket.
+        """
         super().load_wsgi()
         application = self.wsgi
 
         def serve(environ: dict[str, Any], start_response: Any) -> Any:  # noqa: ANN401  # WSGI
             environ[STOPPING] = self._stopped_at is not None and not is_replaced(self)
+            environ["wsgi.input"] = straight(environ["wsgi.input"])
             return application(environ, start_response)
 
         self.wsgi = serve
