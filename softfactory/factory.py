@@ -23,6 +23,7 @@ from softfactory.http.identity import require_login
 from softfactory.http.ids import IdConverter
 from softfactory.http.limits import register_limits
 from softfactory.http.mail import MailmanMailer
+from softfactory.http.no_sessions import NoSessions
 from softfactory.http.openapi import Api, document
 from softfactory.http.request_log import configure_logging, register_request_log
 from softfactory.http.response_cache import FlaskResponseCache
@@ -52,6 +53,7 @@ def create_app(config: Config, *, clock: Clock = utc_now, storage: Storage | Non
     """
     app = Flask("softfactory", static_folder=None)
     app.config.from_mapping(_flask_settings(config))
+    app.session_interface = NoSessions()
     app.json.sort_keys = False  # type: ignore[attr-defined]  # DefaultJSONProvider has it
     # Every route answers with and without its trailing slash, without a redirect.
     app.url_map.strict_slashes = False

@@ -8,7 +8,10 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-EXPIRY = "ix_file_uploads_expiry"
+EXPIRIES = {
+    "ix_file_uploads_expiry": ["user_id", "status", "expires_at"],
+    "ix_file_uploads_expiring": ["file_key", "expires_at"],
+}
 LISTINGS = {
     "ix_file_uploads_listing": ["user_id", "status", "uploaded_at", "id"],
     "ix_file_uploads_category_listing": ["user_id", "status", "category", "uploaded_at", "id"],
@@ -71,13 +74,8 @@ def upgrade() -> None:
         "FROM file_uploads WHERE status = 'completed' GROUP BY user_id, category"
     )
     where = sa.text("expires_at IS NOT NULL")
-    op.create_index(
-        EXPIRY,
-        "file_uploads",
-        ["user_id", "status", "expires_at"],
-        sqlite_where=where,
-        postgresql_where=where,
-    )
+    for name, columns in EXPIRIES.items():
+        op.create_index(name, "file_uploads", columns, sqlite_where=where, postgresql_where=where)
     for name, columns in LISTINGS.items():
         op.drop_index(name, "file_uploads")
         op.create_index(name, "file_uploads", [*columns, "expires_at"])
@@ -99,5 +97,6 @@ def downgrade() -> None:
     for name, columns in LISTINGS.items():
         op.drop_index(name, "file_uploads")
         op.create_index(name, "file_uploads", columns)
-    op.drop_index(EXPIRY, "file_uploads")
+    for name in EXPIRIES:
+        op.drop_index(name, "file_uploads")
     op.drop_table("file_counts")

@@ -67,6 +67,15 @@ class FileUpload(Base):
             sqlite_where=text("expires_at IS NOT NULL"),
             postgresql_where=text("expires_at IS NOT NULL"),
         ),
+        # Which of these keys have expired: asked for each page of storage's lists, and for the
+        # bytes behind each signed URL.
+        Index(
+            "ix_file_uploads_expiring",
+            "file_key",
+            "expires_at",
+            sqlite_where=text("expires_at IS NOT NULL"),
+            postgresql_where=text("expires_at IS NOT NULL"),
+        ),
         # A client that remembers a deleted file's id must not reach a newer file by it.
         {"sqlite_autoincrement": True},
     )

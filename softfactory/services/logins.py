@@ -4,11 +4,18 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
 from softfactory.models import LoginSession, User
+
+# Made once: every request with a token waits for it.
+_WHOSE = (
+    select(User)
+    .join(LoginSession, LoginSession.user_id == User.id)
+    .where(LoginSession.id == bindparam("login"), LoginSession.expires_at > bindparam("now"))
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +40,7 @@ class Logins:
 
     def identify(self, session_id: str) -> User | None:
         """Return whose live login this is, or None; one indexed query."""
-        return self.session.scalar(
-            select(User)
-            .join(LoginSession, LoginSession.user_id == User.id)
-            .where(LoginSession.id == session_id, LoginSession.expires_at > self.clock())
-        )
+        return self.session.scalar(_WHOSE, {"login": session_id, "now": self.clock()})
 
     def end(self, session_id: str) -> None:
         """End one login."""

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import BindParameter, Integer, Select, UnaryExpression, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from softfactory.models import FileCount, FileUpload
@@ -12,6 +14,12 @@ from softfactory.services.access import has_expired, is_alive
 
 NEWEST_FIRST = (FileUpload.uploaded_at.desc(), FileUpload.id.desc())
 OLDEST_FIRST = (FileUpload.uploaded_at.asc(), FileUpload.id.asc())
+
+_Order = tuple[UnaryExpression[datetime], UnaryExpression[int]]
+
+_USER_ID: BindParameter[int] = bindparam("user_id")
+_NOW: BindParameter[datetime] = bindparam("now")
+_CATEGORY: BindParameter[str] = bindparam("category")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +48,16 @@ def newest_files(
     length = min(limit, total - offset)
     if length <= 0:
         return FilePage((), total)
-    query = select(FileUpload).where(*_matching(user_id, now, category))
+    values: dict[str, Any] = {"user_id": user_id, "now": now, "category": category}
     behind = total - offset - length
     if behind < offset:
-        backwards = query.order_by(*OLDEST_FIRST).offset(behind).limit(length)
-        return FilePage([*session.scalars(backwards)][::-1], total)
+        backwards = _page(OLDEST_FIRST, is_of_category=category is not None)
+        values |= {"offset": behind, "limit": length}
+        return FilePage([*session.scalars(backwards, values)][::-1], total)
+    forwards = _page(NEWEST_FIRST, is_of_category=category is not None)
     # Not ``length``: a file that arrived since the count must not push the last one off.
-    forwards = query.order_by(*NEWEST_FIRST).offset(offset).limit(limit)
-    return FilePage([*session.scalars(forwards)], total)
+    values |= {"offset": offset, "limit": limit}
+    return FilePage([*session.scalars(forwards, values)], total)
 
 
 def count_files(
@@ -57,17 +67,30 @@ def count_files(
 
     Costs the few rows of the counts, and one per expired file that cleanup has not met yet.
     """
-    counted = select(func.sum(FileCount.files)).where(FileCount.user_id == user_id)
-    expired = select(func.count()).where(FileUpload.user_id == user_id, has_expired(now))
-    if category is not None:
-        counted = counted.where(FileCount.category == category)
-        expired = expired.where(FileUpload.category == category)
-    completed, gone = session.execute(
-        select(counted.scalar_subquery(), expired.scalar_subquery())
-    ).one()
+    counted = _count(is_of_category=category is not None)
+    values = {"user_id": user_id, "now": now, "category": category}
+    completed, gone = session.execute(counted, values).one()
     return int(completed or 0) - int(gone)
 
 
-def _matching(user_id: int, now: datetime, category: str | None) -> list[ColumnElement[bool]]:
-    matching = [FileUpload.user_id == user_id, is_alive(now)]
-    return matching if category is None else [*matching, FileUpload.category == category]
+# Statements are made once: making one takes longer than SQLite takes to answer it.
+
+
+@cache
+def _page(order: _Order, *, is_of_category: bool) -> Select[FileUpload]:
+    query = select(FileUpload).where(FileUpload.user_id == _USER_ID, is_alive(_NOW))
+    if is_of_category:
+        query = query.where(FileUpload.category == _CATEGORY)
+    limit: BindParameter[int] = bindparam("limit", type_=Integer)
+    offset: BindParameter[int] = bindparam("offset", type_=Integer)
+    return query.order_by(*order).limit(limit).offset(offset)
+
+
+@cache
+def _count(*, is_of_category: bool) -> Select[int | None, int]:
+    counted = select(func.sum(FileCount.files)).where(FileCount.user_id == _USER_ID)
+    expired = select(func.count()).where(FileUpload.user_id == _USER_ID, has_expired(_NOW))
+    if is_of_category:
+        counted = counted.where(FileCount.category == _CATEGORY)
+        expired = expired.where(FileUpload.category == _CATEGORY)
+    return select(counted.scalar_subquery(), expired.scalar_subquery())

@@ -3,7 +3,7 @@
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -24,6 +24,9 @@ KEY_ATTEMPTS = 5
 
 _RESERVED = "files_reserved_here"
 
+_HOLDER = select(FileUpload).where(FileUpload.file_key == bindparam("key"), holds_its_key())
+_LOCKED_HOLDER = _HOLDER.with_for_update()
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -39,8 +42,7 @@ class Rows:
         Args:
             lock: hold the row until the transaction ends; what is returned is then current.
         """
-        query = select(FileUpload).where(FileUpload.file_key == key, holds_its_key())
-        return self.session.scalar(query.with_for_update() if lock else query)
+        return self.session.scalar(_LOCKED_HOLDER if lock else _HOLDER, {"key": key})
 
     def reserve(
         self, user_id: int, key: Key, *, filename: str, content_type: str

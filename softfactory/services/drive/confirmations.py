@@ -17,7 +17,7 @@ from softfactory.errors import (
     StorageError,
 )
 from softfactory.models import FileUpload, UploadStatus, User
-from softfactory.services.access import is_alive
+from softfactory.services.access import holds_its_key, is_alive
 from softfactory.services.catalog import Catalog
 from softfactory.services.drive.open_uploads import OpenUploads, is_spent
 from softfactory.services.drive.taking_over import NOT_ARRIVED, UNKNOWN, TakeOver
@@ -115,7 +115,8 @@ class Confirmations:
                 return upload
         if waiting:
             return waiting[0]
-        confirmed = mine.where(FileUpload.file_key == key, is_alive(self.clock()))
+        alive = is_alive(self.clock())
+        confirmed = mine.where(FileUpload.file_key == key, holds_its_key(), alive)
         if self.session.scalar(confirmed) is None:
             raise NotFound(UNKNOWN)
         return None
