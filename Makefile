@@ -4,8 +4,9 @@
 VENV := .venv
 DEV := .venv-dev
 BIND ?= 127.0.0.1:8000
-# Processes that share the suite; tests of one file stay together.
-TEST_PROCESSES ?= auto
+# Processes that share the suite; tests of one file stay together. One more than there are
+# processors, because tests wait for disks and servers half of their time.
+TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 ARGS ?=
 
 PIP_COMPILE := $(DEV)/bin/python -m piptools compile --quiet --generate-hashes --strip-extras \

@@ -12,6 +12,7 @@ from tests.blueprints.test_browser_list import expire, make_folder
 from tests.blueprints.test_browser_upload import together
 from tests.conftest import Caller
 from tests.doubles import FailingStorage, FakeClock
+from tests.stacks import one_stack
 
 
 def delete(caller: Caller, name: str, **options: Any) -> Any:
@@ -42,6 +43,7 @@ def test_an_object_without_a_row_goes_too(app: Flask, alice: Caller) -> None:
     assert keys_in_storage(app) == []
 
 
+@one_stack
 @pytest.mark.parametrize("recursive", [True, False])
 @pytest.mark.parametrize("name", ["missing", "missing/"])
 def test_what_is_not_there_is_404(alice: Caller, name: str, recursive: bool) -> None:
@@ -60,12 +62,14 @@ def test_a_key_that_is_as_long_as_can_be_is_404_too(alice: Caller) -> None:
     assert [delete(alice, name).status_code for _ in range(2)] == [200, 404]
 
 
+@one_stack
 def test_deleting_twice_is_404_the_second_time(alice: Caller) -> None:
     put(alice, "a")
 
     assert [delete(alice, "a").status_code for _ in range(2)] == [200, 404]
 
 
+@one_stack
 def test_an_expired_file_is_404(app: Flask, alice: Caller, clock: FakeClock) -> None:
     put(alice, "a")
     expire(app, clock, root(alice) + "a")
@@ -167,6 +171,7 @@ def test_a_delete_needs_a_key_and_a_plain_recursive(alice: Caller, body: dict[st
     assert alice.delete("/api/s3/object", json=body).status_code == 400
 
 
+@one_stack
 def test_someone_elses_object_is_403_and_stays(app: Flask, alice: Caller, bob: Caller) -> None:
     put(bob, "a")
     key = root(bob) + "a"

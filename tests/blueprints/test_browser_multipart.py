@@ -15,7 +15,7 @@ from softfactory.storage.keys import Key
 from tests.blueprints.uploads_client import BODY, PART_SIZE, begin, part_of, put, send
 from tests.conftest import Caller
 from tests.doubles import FailingStorage, FakeClock
-from tests.stacks import both_databases
+from tests.stacks import both_databases, one_stack
 
 
 def initiate(caller: Caller, name: str = "large-file.zip", **more: Any) -> dict[str, str]:
@@ -57,6 +57,7 @@ def stored(app: Flask, key: str) -> bytes:
         return b"".join(opened.chunks())
 
 
+@one_stack
 def test_an_upload_completes_with_parts_named_in_any_order(app: Flask, alice: Caller) -> None:
     reference = initiate(alice)
     parts = send_both(alice, reference)
@@ -286,6 +287,7 @@ def test_wrong_parts_are_400_and_leave_the_upload_open(
     assert complete(alice, reference, parts).status_code == 200
 
 
+@one_stack
 def test_a_small_part_before_the_last_is_400(alice: Caller) -> None:
     reference = initiate(alice)
     parts = [send_part(alice, reference, n, b"small") for n in (1, 2)]
@@ -348,6 +350,7 @@ def test_aborting_a_completed_upload_is_409(app: Flask, alice: Caller) -> None:
     assert stored(app, reference["key"]) == BODY
 
 
+@one_stack
 def test_an_unknown_upload_is_404(alice: Caller) -> None:
     known = initiate(alice)
     unknown = {"key": known["key"], "upload_id": "0" * 32}
@@ -361,6 +364,7 @@ def test_an_unknown_upload_is_404(alice: Caller) -> None:
         assert alice.delete("/api/s3/multipart", json=reference).status_code == 404
 
 
+@one_stack
 def test_a_foreign_key_is_403(alice: Caller, bob: Caller) -> None:
     reference = initiate(alice)
     parts = [send_part(alice, reference, 1, b"x")]

@@ -18,7 +18,7 @@ from tests.blueprints.browser_client import put, root, store
 from tests.blueprints.test_browser_list import expire, make_folder
 from tests.conftest import Caller
 from tests.doubles import FakeClock
-from tests.stacks import both_storages
+from tests.stacks import both_storages, one_stack
 
 pytestmark = both_storages
 
@@ -96,6 +96,7 @@ def test_the_bytes_of_a_deleted_object_can_be_had_by_version(alice: Caller, key:
     assert link(alice, key).status_code == 404
 
 
+@one_stack
 def test_what_is_not_there_is_404(alice: Caller, key: str) -> None:
     missing = root(alice) + "missing"
 
@@ -223,6 +224,7 @@ def test_an_archived_object_is_202_and_is_restored(app: Flask, alice: Caller) ->
     assert metadata(alice, key).status_code == 200
 
 
+@one_stack
 def test_someone_elses_object_is_403_but_not_for_administrators(
     app: Flask, alice: Caller, bob: Caller, admin: Caller
 ) -> None:

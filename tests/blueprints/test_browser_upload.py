@@ -27,6 +27,7 @@ from tests.blueprints.browser_client import (
 )
 from tests.conftest import Caller
 from tests.doubles import FailingStorage, FakeClock
+from tests.stacks import one_stack
 
 
 def form(caller: Caller, *fields: tuple[str, Any]) -> Any:
@@ -144,6 +145,7 @@ def test_replacing_an_expired_file_brings_nothing_of_it_back(
     assert listed(alice) == [key]
 
 
+@one_stack
 @pytest.mark.parametrize("key_first", [True, False])
 def test_a_key_of_someone_else_is_403_and_stores_nothing(
     app: Flask, alice: Caller, bob: Caller, admin: Caller, key_first: bool

@@ -160,6 +160,7 @@ def test_the_bounds_of_the_duration_are_taken(alice: Caller, seconds: int) -> No
     assert answer.status_code == 200
 
 
+@one_stack
 @on_s3
 @pytest.mark.parametrize("seconds", [899, 43201, 0, -900, "3600", 3600.5, None, True, [3600]])
 def test_a_duration_out_of_bounds_is_400_and_names_the_field(alice: Caller, seconds: Any) -> None:
@@ -190,6 +191,7 @@ def test_who_never_made_a_key_has_none(alice: Caller) -> None:
     assert send(alice, "GET", "access-keys").get_json() == []
 
 
+@one_stack
 @on_s3
 def test_the_third_key_is_400_with_the_reason(alice: Caller) -> None:
     create(alice)
@@ -262,6 +264,7 @@ def test_rotating_works_with_two_keys_and_leaves_the_other_alone(alice: Caller) 
     assert set(listed(alice)) == {other, new}
 
 
+@one_stack
 @on_s3
 def test_someone_elses_key_is_404_also_for_an_administrator(
     alice: Caller, bob: Caller, admin: Caller
@@ -277,6 +280,7 @@ def test_someone_elses_key_is_404_also_for_an_administrator(
     assert len(listed(bob)) == 1
 
 
+@one_stack
 @on_s3
 @pytest.mark.parametrize("key_id", ["x", "AKIA" + "A" * 16, "A" * 200, "AKIA ÄÖÜ*", "rotate"])
 def test_a_key_that_never_was_is_404(alice: Caller, key_id: str) -> None:

@@ -27,7 +27,7 @@ from tests.blueprints.drive_client import (
 from tests.blueprints.test_files_upload import send
 from tests.conftest import Caller
 from tests.doubles import FailingStorage, FakeClock
-from tests.stacks import both_storages
+from tests.stacks import both_storages, one_stack
 
 GETS = ["download_file", "download_presigned_url", "refresh", "details"]
 
@@ -133,6 +133,7 @@ def test_an_object_without_a_row_has_details_and_opens(alice: Caller, without_ro
     assert fetch(alice, url["presigned_url"]) == b"raw"
 
 
+@one_stack
 def test_an_object_without_a_row_can_be_renamed_archived_and_deleted(
     alice: Caller, without_row: str
 ) -> None:
@@ -336,6 +337,7 @@ def test_a_name_that_is_taken_is_a_conflict(alice: Caller, picture: str) -> None
     assert content(alice, "taken") == b"other"
 
 
+@one_stack
 def test_a_file_can_be_renamed_to_its_own_name(alice: Caller, picture: str) -> None:
     body = {"s3_key": picture, "new_filename": "a picture.jpg"}
 
@@ -440,6 +442,7 @@ def test_asking_for_an_archived_file_starts_its_restoration(
         assert second.status_code == 200
 
 
+@one_stack
 def test_an_archived_file_can_not_be_renamed(alice: Caller, picture: str) -> None:
     change_tier(alice, picture, "glacier")
 

@@ -14,7 +14,7 @@ from tests import samples
 from tests.blueprints.test_files_upload import send
 from tests.conftest import Caller
 from tests.doubles import FailingStorage, FakeClock
-from tests.stacks import both_databases
+from tests.stacks import both_databases, one_stack
 
 
 @pytest.fixture
@@ -187,6 +187,7 @@ def test_delete_removes_the_file_for_good_reading(
         assert not runtime().storage.list_objects().objects
 
 
+@one_stack
 def test_deleting_twice_is_404_the_second_time(alice: Caller, document: dict[str, Any]) -> None:
     alice.delete(f"/api/files/{document['file_id']}")
 
@@ -240,12 +241,14 @@ def test_storage_trouble_while_deleting_changes_nothing(
     assert alice.get(f"/api/files/{document['file_id']}").status_code == 200
 
 
+@one_stack
 @pytest.mark.parametrize("file_id", ["999999", "0", "9223372036854775808", "9" * 60])
 def test_an_unknown_id_is_404(alice: Caller, file_id: str) -> None:
     assert alice.get(f"/api/files/{file_id}").status_code == 404
     assert alice.delete(f"/api/files/{file_id}").status_code == 404
 
 
+@one_stack
 def test_someone_elses_file_is_403_everywhere(bob: Caller, document: dict[str, Any]) -> None:
     file_id = document["file_id"]
 

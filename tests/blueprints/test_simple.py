@@ -19,6 +19,7 @@ from tests import samples
 from tests.blueprints.browser_client import keys_in_storage, put, root, rows, store, stored
 from tests.conftest import Caller
 from tests.doubles import FailingStorage, FakeClock
+from tests.stacks import one_stack
 
 
 def send(caller: Caller, body: bytes = b"hello", filename: str = "file.txt") -> Any:
@@ -200,6 +201,7 @@ def test_a_delete_is_answered_as_documented(app: Flask, alice: Caller, slash: st
     assert refused(delete(alice, key), 404, "RESOURCE_NOT_FOUND")
 
 
+@one_stack
 def test_what_is_not_there_is_404(alice: Caller) -> None:
     for answer in (download(alice, "missing"), delete(alice, "missing")):
         assert refused(answer, 404, "RESOURCE_NOT_FOUND")

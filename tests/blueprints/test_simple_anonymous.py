@@ -14,7 +14,7 @@ from softfactory.models import User
 from tests.blueprints.browser_client import rows
 from tests.blueprints.test_browser_upload import together
 from tests.conftest import PASSWORD, Caller
-from tests.stacks import both_databases
+from tests.stacks import both_databases, one_stack
 
 pytestmark = both_databases
 
@@ -103,6 +103,7 @@ def test_a_good_token_is_that_user(open_app: Flask, alice: Caller) -> None:
     assert client.get("/s3/list/").get_json()["count"] == 0
 
 
+@one_stack
 def test_a_bad_token_is_401(anyone: FlaskClient) -> None:
     for value in ("Bearer x", "x", "Basic abc"):
         answer = anyone.get("/s3/list/", headers={"Authorization": value})
@@ -111,6 +112,7 @@ def test_a_bad_token_is_401(anyone: FlaskClient) -> None:
         assert answer.get_json()["success"] is False
 
 
+@one_stack
 def test_a_revoked_token_is_401(open_app: Flask, alice: Caller) -> None:
     alice.post("/api/auth/logout")
 

@@ -27,7 +27,7 @@ from tests.blueprints.uploads_client import (
 )
 from tests.conftest import Caller
 from tests.doubles import FailingStorage, FakeClock
-from tests.stacks import both_databases
+from tests.stacks import both_databases, one_stack
 
 
 def stored_bytes(app: Flask, file_id: str) -> bytes:
@@ -77,6 +77,7 @@ def test_a_completed_upload_shows_in_files_with_the_declared_type(alice: Caller)
     assert info["original_filename"] == "a.pdf"
 
 
+@one_stack
 def test_parts_may_be_named_in_any_order_and_with_quotes(alice: Caller) -> None:
     begun = begin(alice)
     parts = send_all(alice, begun)
@@ -145,6 +146,7 @@ def test_wrong_parts_are_400_and_leave_the_upload_open(
     assert complete(alice, begun, parts).status_code == 200
 
 
+@one_stack
 def test_a_part_that_did_not_arrive_is_400(alice: Caller) -> None:
     begun = begin(alice)
     etag = send(alice, begun["presigned_urls"][0]["url"], part_of(BODY, 1))
@@ -354,6 +356,7 @@ def test_deleting_an_unfinished_upload_leaves_nothing(app: Flask, alice: Caller)
     assert alice.get(f"/v1/files/{begun['file_obj']['id']}/").status_code == 404
 
 
+@one_stack
 def test_someone_elses_upload_is_403(alice: Caller, bob: Caller) -> None:
     begun = begin(alice)
     path = f"/v1/files/uploads/{begun['file_obj']['id']}/"

@@ -10,6 +10,7 @@ from tests.blueprints.test_files_upload import send
 from tests.blueprints.uploads_client import begin
 from tests.conftest import Caller
 from tests.doubles import FakeClock
+from tests.stacks import one_stack
 
 
 def change(caller: Caller, file_id: Any, **changes: Any) -> Any:
@@ -202,6 +203,7 @@ def test_a_deleted_file_is_gone_everywhere(alice: Caller, document: dict[str, An
     assert alice.delete(f"/v1/files/{document['id']}/").status_code == 404
 
 
+@one_stack
 def test_someone_elses_file_is_403(bob: Caller, document: dict[str, Any]) -> None:
     path = f"/v1/files/{document['id']}/"
 

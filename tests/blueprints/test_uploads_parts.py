@@ -24,7 +24,7 @@ from tests.blueprints.uploads_client import (
 )
 from tests.conftest import Caller
 from tests.doubles import FakeClock
-from tests.stacks import both_databases
+from tests.stacks import both_databases, one_stack
 
 pytestmark = both_databases
 
@@ -78,6 +78,7 @@ def test_a_part_sent_twice_replaces_itself(alice: Caller, begun: dict[str, Any])
     assert [part["etag"] for part in arrived(alice, begun)] == [second]
 
 
+@one_stack
 @pytest.mark.parametrize(
     "damage",
     [
@@ -132,6 +133,7 @@ def test_a_token_lives_an_hour_and_a_new_one_resumes(
     assert complete(alice, begun, named).status_code == 200
 
 
+@one_stack
 @pytest.mark.parametrize("size", [0, 999, 1001, PART_SIZE])
 def test_a_part_of_another_size_than_declared_is_400(
     alice: Caller, begun: dict[str, Any], size: int
@@ -179,6 +181,7 @@ def test_a_part_of_a_completed_upload_is_409(alice: Caller, begun: dict[str, Any
     assert put(alice, url_of(begun, 2), part_of(BODY, 2)).status_code == 409
 
 
+@one_stack
 def test_a_part_of_a_deleted_upload_is_404(alice: Caller, begun: dict[str, Any]) -> None:
     alice.delete(f"/v1/files/{begun['file_obj']['id']}/")
 

@@ -1,7 +1,6 @@
 """Bytes that pass through the service: stored, and made a file's in one transaction."""
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -12,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from softfactory.errors import Conflict, ObjectNotFound, StorageError
 from softfactory.models import FileUpload
 from softfactory.services.catalog.rows import RACES, Rows
+from softfactory.services.digest import Digest
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import ObjectInfo
 from softfactory.storage.keys import Key
@@ -43,7 +43,7 @@ class Filling(Rows):
             expires_at: likewise; it may raise to refuse the file.
         """
         seen, is_ours = _Seen.of(file), self.is_own_reservation(file)
-        sha256 = hashlib.sha256()
+        digest = Digest()
         expiry: list[datetime | None] = []
 
         def finish() -> str:
@@ -53,9 +53,8 @@ class Filling(Rows):
 
         stored: ObjectInfo | None = None
         try:
-            chunks = _digested(chunks, sha256.update)
-            stored = self.storage.put(seen.key, chunks, content_type=finish)
-            return self._complete(seen, stored, sha256.hexdigest(), expiry[0])
+            stored = self.storage.put(seen.key, digest.passing(chunks), content_type=finish)
+            return self._complete(seen, stored, digest.hexdigest(), expiry[0])
         except BaseException as error:
             # After storage trouble nobody knows what storage has; cleanup finds the pending row.
             if is_ours and not isinstance(error, StorageError):
@@ -128,9 +127,3 @@ class _Seen:
             etag=file.etag,
             uploaded_at=file.uploaded_at,
         )
-
-
-def _digested(chunks: Iterable[bytes], update: Callable[[bytes], None]) -> Iterator[bytes]:
-    for chunk in chunks:
-        update(chunk)
-        yield chunk
