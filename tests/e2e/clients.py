@@ -25,6 +25,18 @@ embedded_and_scaled = pytest.mark.parametrize(
 )
 """The two forms in which the service is run."""
 
+each_server = pytest.mark.parametrize(
+    ("database_url", "storage_environment"),
+    [
+        ("sqlite", "local"),
+        ("sqlite", "s3-moto"),
+        pytest.param("postgresql", "local", marks=needs_postgresql),
+        pytest.param("postgresql", "s3-rgw", marks=[needs_postgresql, needs_server]),
+    ],
+    indirect=True,
+)
+"""Every database and every storage, not every pair of them."""
+
 
 def johndoe(make_server: Callable[..., Server], mail: Path, **settings: str) -> Person:
     """Return the documents' user, registered and logged in on a new server."""

@@ -16,8 +16,11 @@ from softfactory.http.services import maintenance
 from softfactory.models import FileUpload
 from tests import samples
 from tests.doubles import FakeClock
+from tests.e2e.clients import each_server
 from tests.e2e.person import Person
 from tests.e2e.server import Server, inside
+
+pytestmark = each_server
 
 BODY = samples.pdf(size=20 * 1024 * 1024)
 

@@ -13,8 +13,11 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from tests.e2e.clients import each_server
 from tests.e2e.person import Person
 from tests.e2e.server import Server
+
+pytestmark = each_server
 
 PART_SIZE = 5 * 1024 * 1024
 BODY = random.Random(7).randbytes(4 * PART_SIZE + 12_345)
