@@ -1,22 +1,19 @@
 """The SHA-256 of bytes that pass by, taken beside their way to storage."""
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
+from typing import TYPE_CHECKING
+
+from softfactory.services.threads import threads
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 WORTH_A_THREAD = 128 * 1024
 """Bytes; fewer are hashed sooner than another thread has taken them over."""
 
 _THREADS = 4
 """Hashing at once in a process; one does 1.8 GB a second, more than a disk takes."""
-
-
-@cache
-def _threads(_pid: int) -> ThreadPoolExecutor:
-    """Return the hashing threads of this process; a fork does not take threads along."""
-    return ThreadPoolExecutor(_THREADS, thread_name_prefix="sha256")
 
 
 class Digest:
@@ -36,7 +33,7 @@ class Digest:
             if len(chunk) < WORTH_A_THREAD:
                 self._sha256.update(chunk)
             else:
-                self._pending = _threads(os.getpid()).submit(self._sha256.update, chunk)
+                self._pending = threads("sha256", _THREADS).submit(self._sha256.update, chunk)
             yield chunk
 
     def hexdigest(self) -> str:

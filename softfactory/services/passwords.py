@@ -1,12 +1,9 @@
 """Passwords: which are good enough, how they are hashed, and how one is checked against a hash."""
 
-import os
 import secrets
 import unicodedata
 from base64 import b64encode
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from threading import BoundedSemaphore
 from typing import ParamSpec, TypeVar
 
@@ -14,6 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
 from softfactory.errors import Busy
+from softfactory.services.threads import threads
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -51,12 +49,6 @@ _hasher = PasswordHasher(
 )
 
 
-@cache
-def _threads(_pid: int) -> ThreadPoolExecutor:
-    """Return the hashing threads of this process; a fork does not take threads along."""
-    return ThreadPoolExecutor(MAX_CONCURRENT, thread_name_prefix="argon2")
-
-
 def _hashed(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Return what ``function`` does in a hashing thread.
 
@@ -66,7 +58,7 @@ def _hashed(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     if not _places.acquire(blocking=False):
         raise Busy
     try:
-        return _threads(os.getpid()).submit(function, *args, **kwargs).result()
+        return threads("argon2", MAX_CONCURRENT).submit(function, *args, **kwargs).result()
     finally:
         _places.release()
 

@@ -46,7 +46,6 @@ bounded = settings(
     max_examples=6,
     derandomize=True,  # the same requests in every run
     database=None,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )

@@ -90,10 +90,6 @@ class Raw:
         body = self.receive(int(headers.get("content-length", "0")))
         return Answer(int(first.split()[1]), headers, body)
 
-    def is_closed(self) -> bool:
-        """Whether the server hangs up now, without a word and without a reset."""
-        return self._received == b"" and self._socket.recv(1) == b""
-
     def _more(self) -> bytes:
         data = self._socket.recv(65536)
         if not data:

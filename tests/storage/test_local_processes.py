@@ -65,6 +65,20 @@ def killed_in(work: Callable[[Callable[[], None]], object]) -> None:
     assert process.exitcode == -signal.SIGKILL
 
 
+def ready_to_complete(storage: LocalStorage, key: Key) -> tuple[str, Callable[[], None]]:
+    """Return an upload of which all parts have arrived, and what completes it, or exits with 3."""
+    upload_id = storage.create_multipart(key, part_size=MIN_PART_SIZE, size=len(FIRST + LAST))
+    parts = [send(storage, key, upload_id, 1, FIRST), send(storage, key, upload_id, 2, LAST)]
+
+    def complete() -> None:
+        try:
+            storage.complete_multipart(key, upload_id, parts)
+        except UploadNotFound:
+            os._exit(3)
+
+    return upload_id, complete
+
+
 def sweep_later(storage: LocalStorage) -> int:
     """Sweep as if all this had been a while ago."""
     return storage.sweep_orphans(datetime.now(UTC) + timedelta(hours=1))
@@ -132,16 +146,7 @@ def test_of_two_processes_that_complete_at_once_one_wins(
 ) -> None:
     for round_ in range(5):
         key = Key(f"alice/{round_}")
-        upload_id = storage.create_multipart(key, part_size=MIN_PART_SIZE, size=len(FIRST + LAST))
-        parts = [send(storage, key, upload_id, 1, FIRST), send(storage, key, upload_id, 2, LAST)]
-
-        def complete(
-            key: Key = key, upload_id: str = upload_id, parts: list[tuple[int, str]] = parts
-        ) -> None:
-            try:
-                storage.complete_multipart(key, upload_id, parts)
-            except UploadNotFound:
-                os._exit(3)
+        _, complete = ready_to_complete(storage, key)
 
         assert sorted(str(code) for code in at_once(complete, complete)) == ["0", "3"]
         assert read(storage, key) == FIRST + LAST
@@ -272,16 +277,7 @@ def test_completing_among_senders_and_aborters_ends_in_one_whole_way(
 ) -> None:
     for round_ in range(6):
         key = Key(f"alice/{round_}")
-        upload_id = storage.create_multipart(key, part_size=MIN_PART_SIZE, size=len(FIRST + LAST))
-        parts = [send(storage, key, upload_id, 1, FIRST), send(storage, key, upload_id, 2, LAST)]
-
-        def complete(
-            key: Key = key, upload_id: str = upload_id, parts: list[tuple[int, str]] = parts
-        ) -> None:
-            try:
-                storage.complete_multipart(key, upload_id, parts)
-            except UploadNotFound:
-                os._exit(3)
+        upload_id, complete = ready_to_complete(storage, key)
 
         def resend(key: Key = key, upload_id: str = upload_id) -> None:
             try:

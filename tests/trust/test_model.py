@@ -6,12 +6,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from argon2 import PasswordHasher
 from flask import Flask
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from softfactory.services import passwords
 from tests.conftest import Caller, needs_postgresql
 from tests.doubles import FakeClock
 from tests.trust.model import FilesMachine, Room
@@ -24,10 +22,8 @@ STEPS = 30
 
 
 @pytest.fixture
-def app(make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch) -> Flask:
-    """The application, in which logins outlive any sequence and passwords cost nothing."""
-    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(passwords, "_hasher", cheap)
+def app(make_app: Callable[..., Flask]) -> Flask:
+    """The application, in which logins outlive any sequence."""
     logins, urls = timedelta(days=300), timedelta(days=7)
     return make_app(refresh_token_lifetime=logins, signed_url_lifetime=urls, restore_days=365)
 
@@ -49,7 +45,6 @@ def test_every_list_and_every_byte_is_as_the_model_says(
         max_examples=EXAMPLES or short,
         stateful_step_count=STEPS,
         derandomize=not EXAMPLES,
-        deadline=None,
         database=None,
         print_blob=True,
         # Shrinking would take many times as long; a failure tells its steps as they were.

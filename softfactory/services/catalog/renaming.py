@@ -6,6 +6,7 @@ from sqlalchemy.exc import IntegrityError
 from softfactory.errors import Conflict, NotFound, StorageError
 from softfactory.models import FileUpload
 from softfactory.services.catalog.rows import Rows
+from softfactory.services.heads import find_object
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import ObjectInfo
 from softfactory.storage.keys import Key
@@ -38,7 +39,7 @@ class Renaming(Rows):
                 locked.file_key, locked.original_filename = key, filename
                 locked.last_activity_at = self.clock()
                 self.session.flush()
-                if self._head(key) is not None:
+                if find_object(self.storage, key) is not None:
                     raise taken
                 # S3 gives a copy of what came in parts another ETag; the bytes are the same.
                 locked.etag = self._move(source, key).etag
@@ -53,7 +54,7 @@ class Renaming(Rows):
         try:
             return self.storage.rename(source, target)
         except StorageError:
-            original, copy = self._head(source), self._head(target)
+            original, copy = find_object(self.storage, source), find_object(self.storage, target)
             if original is None and copy is not None:
                 return copy
             if original is not None and copy is not None and copy.size == original.size:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
-from softfactory.errors import Conflict, ObjectNotFound
+from softfactory.errors import Conflict
 from softfactory.models import FileUpload, UploadStatus
 from softfactory.services.access import holds_its_key
 from softfactory.services.content_types import category_of
@@ -119,12 +119,6 @@ class Rows:
             self.session.delete(file)
             self.session.flush()
             self.storage.purge(key)
-
-    def _head(self, key: Key) -> ObjectInfo | None:
-        try:
-            return self.storage.head(key)
-        except ObjectNotFound:
-            return None
 
 
 def note(file: FileUpload, info: ObjectInfo) -> None:

@@ -12,7 +12,6 @@ from softfactory.clock import Clock
 from softfactory.errors import (
     InvalidInput,
     NotFound,
-    ObjectNotFound,
     SoftFactoryError,
     StorageError,
 )
@@ -22,8 +21,9 @@ from softfactory.services.catalog import Catalog
 from softfactory.services.drive.open_uploads import OpenUploads, is_spent
 from softfactory.services.drive.taking_over import NOT_ARRIVED, UNKNOWN, TakeOver
 from softfactory.services.drive.uploads import MAX_FILES
+from softfactory.services.heads import find_object
 from softfactory.services.unit_of_work import write
-from softfactory.storage.base import ObjectInfo, Storage
+from softfactory.storage.base import Storage
 from softfactory.storage.keys import Key, is_staging
 
 log = structlog.get_logger(__name__)
@@ -111,7 +111,7 @@ class Confirmations:
         waiting = OpenUploads(self.session).to_key(user.id, key)
         for upload in waiting:
             # The oldest is the one that was told this key; the others have one of their own.
-            if self._head(Key(upload.staging_key or "")) is not None:
+            if find_object(self.storage, Key(upload.staging_key or "")) is not None:
                 return upload
         if waiting:
             return waiting[0]
@@ -123,7 +123,7 @@ class Confirmations:
 
     def _check(self, upload: FileUpload, staged: Key) -> str | None:
         """Return the version that arrived, which has the size that was declared."""
-        info = self._head(staged)
+        info = find_object(self.storage, staged)
         if info is None:
             raise NotFound(NOT_ARRIVED)
         if info.size != upload.file_size:
@@ -147,9 +147,3 @@ class Confirmations:
             f"The file has {size} bytes, not the {declared} that file_size declared. It was "
             "removed; send it again.",
         )
-
-    def _head(self, key: Key) -> ObjectInfo | None:
-        try:
-            return self.storage.head(key)
-        except ObjectNotFound:
-            return None

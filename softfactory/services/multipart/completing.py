@@ -13,12 +13,12 @@ from softfactory.errors import (
     Conflict,
     InvalidPart,
     NotFound,
-    ObjectNotFound,
     StorageError,
     UploadNotFound,
 )
 from softfactory.models import FileUpload, MultipartUpload, UploadStatus
 from softfactory.services.catalog import Catalog
+from softfactory.services.heads import find_object
 from softfactory.services.multipart.records import MultipartRecords, require_open
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import ObjectInfo, PartInfo, Storage
@@ -97,9 +97,8 @@ class Completion:
         self, upload: MultipartUpload, parts: NamedParts | None = None
     ) -> ObjectInfo | None:
         """Return the object that storage made of an upload that it no longer knows, if it did."""
-        try:
-            info = self.storage.head(Key(upload.file.file_key))
-        except ObjectNotFound:
+        info = find_object(self.storage, Key(upload.file.file_key))
+        if info is None:
             return None
         if upload.num_parts is not None:
             is_ours = info.size == upload.file.file_size

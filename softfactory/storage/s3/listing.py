@@ -15,7 +15,7 @@ from softfactory.storage.base import (
 )
 from softfactory.storage.keys import Key
 from softfactory.storage.s3.bucket import Bucket
-from softfactory.storage.s3.errors import storage_errors
+from softfactory.storage.s3.errors import each_page, storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,16 +89,8 @@ class Lister(Bucket):
         Args:
             stop_behind: end with the key that is ``prefix`` itself.
         """
-        pages = iter(
-            self.client.get_paginator("list_object_versions").paginate(
-                Bucket=self.bucket, Prefix=prefix
-            )
-        )
-        while True:
-            with storage_errors():
-                page = next(pages, None)
-            if page is None:
-                return
+        paginator = self.client.get_paginator("list_object_versions")
+        for page in each_page(paginator.paginate(Bucket=self.bucket, Prefix=prefix)):
             yield page
             if stop_behind and any(entry["Key"] != prefix for entry in entries(page)):
                 return

@@ -17,7 +17,7 @@ from softfactory.storage.base import (
     StorageClass,
 )
 from softfactory.storage.keys import Key
-from softfactory.storage.s3.errors import storage_errors
+from softfactory.storage.s3.errors import each_page, storage_errors
 from softfactory.storage.s3.reading import Reader, answered_version
 
 logger = logging.getLogger(__name__)
@@ -138,16 +138,8 @@ class Multipart(Reader):
 
     def list_multiparts(self, prefix: str = "") -> Iterator[MultipartInfo]:
         """Yield the open uploads; each costs a request for the time of its last part."""
-        pages = iter(
-            self.client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self.bucket, Prefix=prefix
-            )
-        )
-        while True:
-            with storage_errors():
-                page = next(pages, None)
-            if page is None:
-                return
+        paginator = self.client.get_paginator("list_multipart_uploads")
+        for page in each_page(paginator.paginate(Bucket=self.bucket, Prefix=prefix)):
             for upload in page.get("Uploads", []):
                 key, upload_id = upload["Key"], upload["UploadId"]
                 begun = upload["Initiated"].astimezone(UTC)

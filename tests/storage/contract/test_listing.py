@@ -276,7 +276,6 @@ ROUND = iter(range(1_000_000))
 @pytest.mark.needs(QUICK)
 @settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data(), keys=st.lists(KEYS, unique=True, max_size=8))
