@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
+from botocore.session import get_session
 
 from softfactory.clock import Clock, utc_now
 from softfactory.errors import StorageError
+from softfactory.storage.s3.times import read_time
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest
@@ -96,7 +98,12 @@ class Bucket:
         return connection
 
     def _make_connection(self) -> _Connection:
+        core = get_session()
+        # As the AWS CLI sets its own.
+        parsers = core.get_component("response_parser_factory")
+        parsers.set_parser_defaults(timestamp_parser=read_time)
         session = boto3.Session(
+            botocore_session=core,
             aws_access_key_id=self._access_key_id,
             aws_secret_access_key=self._secret_access_key,
             region_name=self.region,
