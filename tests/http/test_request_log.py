@@ -1,9 +1,9 @@
 """The log: one line a request, with an id that the client sees too, and nothing that is secret."""
 
-import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,12 +27,13 @@ SECRETS = {"secret_key": "s3cr3t-of-the-app" * 3, "jwt_secret_key": "s3cr3t-of-t
 class Log:
     """What this process writes to standard error, as JSON lines."""
 
-    def __init__(self) -> None:
-        self.stream = io.StringIO()
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.stream = path.open("w", encoding="utf-8")
 
     @property
     def text(self) -> str:
-        return self.stream.getvalue()
+        return self._path.read_text(encoding="utf-8")
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -44,14 +45,15 @@ class Log:
 
 
 @pytest.fixture
-def log(app: Flask) -> Iterator[Log]:
+def log(app: Flask, tmp_path: Path) -> Iterator[Log]:
     """The log in production's format, from now on."""
-    log = Log()
+    log = Log(tmp_path / "log")
     configure_logging(as_json=True)
     (handler,) = (h for h in logging.getLogger().handlers if h.get_name() == "softfactory")
     assert isinstance(handler, logging.StreamHandler)
     handler.setStream(log.stream)
-    yield log
+    with log.stream:
+        yield log
     configure_logging(as_json=False)
 
 
