@@ -28,13 +28,20 @@ class Answer:
 class Raw:
     """One connection, on which the test says every byte."""
 
-    def __init__(self, url: str, receive_buffer: int | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        receive_buffer: int | None = None,
+        *,
+        connected: socket.socket | None = None,
+    ) -> None:
         parts = urlsplit(url)
-        self._socket = socket.socket()
+        self._socket = connected or socket.socket()
         if receive_buffer:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._socket.settimeout(15)
-        self._socket.connect((parts.hostname, parts.port))
+        if connected is None:
+            self._socket.connect((parts.hostname, parts.port))
         self._received = b""
 
     def __enter__(self) -> Self:
@@ -78,7 +85,7 @@ class Raw:
         return size
 
     def answer(self) -> Answer:
-        """Return the next answer, which has a Content-Length."""
+        """Return the next answer; one that is not interim has a Content-Length."""
         while b"\r\n\r\n" not in self._received:
             self._received += self._more()
         head, _, self._received = self._received.partition(b"\r\n\r\n")

@@ -48,7 +48,8 @@ class Server:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
+        scheme = "https" if "--certfile" in self.arguments else "http"
+        return f"{scheme}://127.0.0.1:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:

@@ -76,6 +76,42 @@ def test_a_fast_client_does_not_notice_a_crowd_that_stalls_in_its_uploads(
     assert seconds_of_an_answer(server) < PATIENCE
 
 
+def test_a_request_that_begins_behind_an_answer_may_come_in_pieces(server: Edge) -> None:
+    statuses = []
+    with Raw(server.url) as client:
+        for _ in range(5):
+            client.send(HEALTH + HEALTH[:9])
+            statuses.append(client.answer().status)
+            time.sleep(0.01)  # the thread has gone by then
+            client.send(HEALTH[9:])
+            statuses.append(client.answer().status)
+
+    assert statuses == [200] * 10
+
+
+def test_clients_that_ask_without_a_pause_keep_no_thread_from_others(server: Edge) -> None:
+    stop, answered = threading.Event(), []
+
+    def ask() -> None:
+        with Raw(server.url) as client:
+            while not stop.is_set():
+                client.send(HEALTH)
+                answered.append(client.answer().status)
+
+    threads = [threading.Thread(target=ask) for _ in range(CROWD + 20)]
+    for thread in threads:
+        thread.start()
+    try:
+        seconds = seconds_of_an_answer(server)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+    assert seconds < 5
+    assert set(answered) == {200}
+
+
 def test_more_connections_than_the_worker_takes_shut_nobody_out(
     server: Edge, crowd: Callable[..., None]
 ) -> None:

@@ -1,14 +1,20 @@
 """One client's connection, and how fast its bytes move."""
 
+import select
 import socket
 import struct
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
 from gunicorn.http.unreader import SocketUnreader  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped]
 
+from softfactory.http.server.heads import is_worth_a_thread
 from softfactory.http.server.signals import ClientTooSlow
+
+READ_SIZE = 16 * 1024
+"""Bytes asked of a socket at a time; most requests come in one piece."""
 
 MIN_RATE = 1024
 """Bytes a second; slower than any modem, so whoever is slower is broken or means harm."""
@@ -38,6 +44,8 @@ class Connection(TConn):
         self.is_cut = False
         self._watched_since = 0.0
         self._moved_then = 0
+        self._readable = select.poll()
+        self._readable.register(self.sock, select.POLLIN)
 
     def hand_over(self) -> None:
         """Let a thread's parser have what came."""
@@ -53,6 +61,22 @@ class Connection(TConn):
     def take_back(self) -> None:
         """Keep what the client has sent of its next request already."""
         self.received += self.parser.unreader.take_buffered()
+
+    def has_next(self, seconds: float) -> bool:
+        """Whether the next request is there within so many seconds; if so, the parser has it.
+
+        What came of one that is not, ``received`` has.
+        """
+        self.take_back()
+        if not self.received and not self.is_cut:
+            if not self._readable.poll(seconds * 1000):
+                return False
+            with suppress(OSError):  # the main loop will see it too, and let it go
+                self.received += self.sock.recv(READ_SIZE, socket.MSG_DONTWAIT)
+        is_there = is_worth_a_thread(self.received)
+        if is_there:
+            self.hand_over()
+        return is_there
 
     def cut_if_too_slow(self, window: float) -> None:
         """End reading or writing where the client alone is waited for, and all too long.

@@ -7,12 +7,9 @@ from contextlib import suppress
 from functools import partial
 from time import monotonic
 
-from softfactory.http.server.connections import Connection
+from softfactory.http.server.connections import READ_SIZE, Connection
 from softfactory.http.server.heads import is_too_large, is_worth_a_thread
 from softfactory.http.server.refusals import HEAD_TOO_LARGE, TOO_SLOW, Refusal
-
-READ_SIZE = 16 * 1024
-"""Bytes asked of a socket at a time; most requests come in one piece."""
 
 LINGER_SECONDS, LINGER_SILENCE = 30.0, 5.0
 """How long a client that was answered early may go on sending, and how long it may be silent.

@@ -13,6 +13,10 @@ from softfactory.http.server.connections import Unreader
 LARGEST = 16 * 1024 * 1024
 """Bytes that one read sets aside before they have come."""
 
+DRAINED = 64 * 1024
+"""Bytes that gunicorn still reads behind an answer; with more to come it ends the connection
+(gunicorn/http/parser.py, ``_DRAIN_MAX_BYTES``)."""
+
 
 def straight(body: Any) -> Any:  # noqa: ANN401  # gunicorn ships no types
     """Return the body to give to the application in the place of gunicorn's, which stays usable.
@@ -23,6 +27,14 @@ def straight(body: Any) -> Any:  # noqa: ANN401  # gunicorn ships no types
     if isinstance(reader, LengthReader) and isinstance(reader.unreader, Unreader):
         return _Announced(reader)
     return _Chunked(reader) if isinstance(reader, ChunkedReader) else body
+
+
+def is_left(body: Any) -> bool:  # noqa: ANN401  # as above
+    """Whether so much of ``body`` is still to come that its connection cannot be kept."""
+    reader = getattr(body, "reader", None)
+    if isinstance(reader, LengthReader):
+        return bool(reader.length >= DRAINED)
+    return isinstance(reader, ChunkedReader) and reader.parser is not None
 
 
 class _Straight(Body):

@@ -15,10 +15,11 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
+from softfactory.http.server.client_socket import ClientSocket
 from softfactory.http.server.connections import Connection
 from softfactory.http.server.lobby import Lobby
 from softfactory.http.server.refusals import INTERNAL, refusal_of
-from softfactory.http.server.request_body import straight
+from softfactory.http.server.request_body import is_left, straight
 from softfactory.http.server.signals import STOPPING, ClientTooSlow
 from softfactory.http.server.succession import (
     BOOT_SECONDS,
@@ -32,6 +33,9 @@ TICK = 1.0
 
 IDLE_WHILE_STOPPING = 2.0
 """Seconds for which a stopping worker still takes a request on an idle connection."""
+
+LINGER = 0.002
+"""Seconds for which a thread stays with its connection after an answer."""
 
 SHORTAGE = 0.01
 """Seconds to wait where the process has no descriptor left, so that it does not spin."""
@@ -71,8 +75,11 @@ class PatientWorker(ThreadWorker):
 
         def serve(environ: dict[str, Any], start_response: Any) -> Any:  # noqa: ANN401  # WSGI
             environ[STOPPING] = self._stopped_at is not None and not is_replaced(self)
-            environ["wsgi.input"] = straight(environ["wsgi.input"])
-            return application(environ, start_response)
+            body = environ["wsgi.input"] = straight(environ["wsgi.input"])
+            answer = application(environ, start_response)
+            if is_left(body):  # the connection ends behind this answer, which has to say so
+                start_response.__self__.force_close()
+            return answer
 
         self.wsgi = serve
 
@@ -111,10 +118,35 @@ class PatientWorker(ThreadWorker):
         else:
             self._accept_one(listener)
 
+    def handle(self, conn: Any) -> Any:  # noqa: ANN401  # gunicorn's
+        """Serve the connection's request, and each that follows at once, in the same thread.
+
+        The way through the main loop and back costs as much as a small request does.
+        """
+        may_stay = super().handle(conn)
+        while may_stay and isinstance(conn, Connection) and self._has_threads_to_spare():
+            if not conn.has_next(LINGER):
+                break
+            may_stay = super().handle(conn)
+        return may_stay
+
+    def handle_request(self, req: Any, conn: Any) -> Any:  # noqa: ANN401  # gunicorn's
+        """Answer one request, head and body together where they are small."""
+        if not isinstance(conn.sock, ClientSocket):
+            return super().handle_request(req, conn)
+        conn.sock.hold()
+        try:
+            return super().handle_request(req, conn)
+        finally:
+            conn.sock.flush()
+
     def finish_request(self, conn: Any, fs: Future[Any]) -> None:  # noqa: ANN401  # gunicorn's
         """Wait for the connection's next request, or let it go once the client has read all."""
         if not isinstance(conn, Connection):
-            super().finish_request(conn, fs)
+            if conn.sock.fileno() < 0:  # no handshake came; gunicorn would count it out twice
+                self._forget()
+            else:
+                super().finish_request(conn, fs)
             return
         self._active.discard(conn)
         may_stay = not fs.cancelled() and fs.exception() is None and fs.result()
@@ -138,6 +170,10 @@ class PatientWorker(ThreadWorker):
         with suppress(OSError):
             client.sendall(refusal.response(getattr(req, "path", None) or ""))
 
+    def _has_threads_to_spare(self) -> bool:
+        """Whether nobody waits for a thread, and a stop for none."""
+        return self._stopped_at is None and len(self._active) < self.cfg.threads
+
     def _turn(self) -> None:
         """Do what is due, waiting a moment for it."""
         self.notify()
@@ -146,6 +182,8 @@ class PatientWorker(ThreadWorker):
         if monotonic() - self._ticked_at >= TICK / 2:
             self._ticked_at = monotonic()
             self._lobby.expire()
+            self.murder_keepalived()  # those of TLS, which are not in the lobby
+            self.murder_pending()
             for connection in self._active.copy():
                 with suppress(OSError):  # it ended by itself meanwhile
                     connection.cut_if_too_slow(self.slow_seconds)
@@ -180,6 +218,7 @@ class PatientWorker(ThreadWorker):
                 raise
             return False
         self.nr_conns += 1
+        client = ClientSocket.of(client)
         self._lobby.welcome(Connection(self.cfg, client, address, listener.getsockname()))
         return True
 
