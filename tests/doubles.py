@@ -1,4 +1,4 @@
-"""Stand-ins that tests share: a clock that is told, and a storage that fails when told."""
+"""Stand-ins that tests share: a clock that is told, storages that fail when told or count."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,5 +39,22 @@ class FailingStorage:
             if verb in self.fail_after:
                 raise StorageError
             return result
+
+        return call
+
+
+class CountingStorage:
+    """A storage that notes each verb that is asked of it, with what is asked first."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self.asked: list[tuple[Any, ...]] = []
+
+    def __getattr__(self, verb: str) -> Any:
+        real = getattr(self._storage, verb)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self.asked.append((verb, *args[:1]))
+            return real(*args, **kwargs)
 
         return call

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 
-from softfactory.errors import Conflict, InvalidKey, NotFound, ObjectNotFound, StorageError
+from softfactory.errors import Conflict, InvalidKey, NotFound, ObjectNotFound
 from softfactory.models import FileUpload, User
 from softfactory.services.archive import open_object
 from softfactory.services.arrival import Arrival
@@ -77,8 +78,8 @@ class Simple:
             StorageError: it could not be deleted; it is still there.
         """
         key = self._find(user, name)
-        if self.catalog.delete_many([key]):
-            raise StorageError
+        for failure in self.catalog.delete_many([key]):
+            raise failure.error
         return shown_key(user, key)
 
     def list(self, user: User, *, prefix: str, limit: int) -> list[Listed]:
@@ -91,14 +92,22 @@ class Simple:
         streams = [
             self._walk(user, start, limit, hidden) for start, hidden in _ranges(user, prefix)
         ]
-        return [*islice(heapq.merge(*streams, key=lambda item: item.shown_key), limit)]
+        merged = heapq.merge(*streams, key=itemgetter(0))
+        return [*islice((Listed(key, found) for key, found in merged if found is not None), limit)]
 
-    def _walk(self, user: User, start: str, limit: int, hidden: str) -> Iterator[Listed]:
-        """Yield the files below the prefix ``start``, but for those below ``hidden``."""
+    def _walk(
+        self, user: User, start: str, limit: int, hidden: str
+    ) -> Iterator[tuple[str, ObjectSummary | None]]:
+        """Yield the files below the prefix ``start``, but for those below ``hidden``.
+
+        Before them ``start`` itself, which comes before them all: storage is asked only for what a
+        merge gets to.
+        """
+        yield shown_key(user, start), None
         for page in self.visible.pages(start, limit=min(limit, MAX_LIST_LIMIT)):
             for found in page:
                 if not found.key.endswith("/") and not (hidden and found.key.startswith(hidden)):
-                    yield Listed(shown_key(user, found.key), found)
+                    yield shown_key(user, found.key), found
 
     def _find(self, user: User, name: str) -> Key:
         """Return the key of the file that ``name`` stands for."""

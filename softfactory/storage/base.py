@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import BinaryIO, Protocol, Self
+from typing import BinaryIO, Protocol, Self, runtime_checkable
 
+from softfactory.errors import StorageError, StorageFull
 from softfactory.storage.keys import Key
 
 MIN_PART_SIZE = 5 * 1024 * 1024
@@ -148,6 +149,11 @@ class DeleteFailure:
     code: str
     message: str
 
+    @property
+    def error(self) -> StorageError:
+        """What a verb that deletes one key would have raised."""
+        return StorageFull() if self.code == StorageFull.code else StorageError()
+
 
 class StoredObject(Protocol):
     """An object opened for reading; its bytes stay these bytes, whatever happens to the key.
@@ -185,6 +191,31 @@ class StoredObject(Protocol):
 
     def __exit__(self, *exc_info: object) -> None:
         """Close it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Objects that were passed over: how many, and the key of the last; None where there is none."""
+
+    count: int
+    last: str | None
+
+
+@runtime_checkable
+class Skipping(Protocol):
+    """What a storage has beside ``Storage`` if it counts objects for less than it lists them."""
+
+    def skip_objects(
+        self, prefix: str, *, start_after: str, before: str | None, limit: int
+    ) -> Skipped:
+        """Pass over up to ``limit`` objects, as ``Storage.list_objects`` has them in its order.
+
+        Markers of folders, whose keys end in a slash, are passed over uncounted.
+
+        Args:
+            before: the key to stop in front of; None passes over all below ``prefix``.
+        """
         ...
 
 

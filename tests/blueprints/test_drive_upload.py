@@ -1,6 +1,7 @@
 """Drive: asking for URLs, sending the bytes, confirming; what is refused and what stays."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from tests.blueprints.drive_client import (
     upload,
 )
 from tests.conftest import Caller
-from tests.doubles import FakeClock
+from tests.doubles import CountingStorage, FakeClock
 from tests.stacks import both_storages
 
 
@@ -270,6 +271,20 @@ def test_nothing_waits_in_storage_after_confirming(app: Flask, alice: Caller) ->
 
 
 # --- what is refused ------------------------------------------------------------------------------
+
+
+@pytest.mark.light
+def test_what_arrived_is_looked_at_once(
+    make_app: Callable[..., Flask], app: Flask, alice: Caller
+) -> None:
+    ticket = begin(alice, "a.txt", 5)
+    put(alice, ticket["presigned_url"], b"bytes")
+    with app.app_context():
+        storage = CountingStorage(runtime().storage)
+    counted = replace(alice, client=make_app(storage=storage).test_client())
+
+    assert confirm(counted, ticket["s3_key"]).status_code == 200
+    assert [verb for verb, *_ in storage.asked].count("head") == 1
 
 
 @pytest.mark.light

@@ -18,7 +18,7 @@ from softfactory.storage.keys import FolderKey, Key
 from tests import samples
 from tests.blueprints.browser_client import keys_in_storage, put, root, rows, store, stored
 from tests.conftest import Caller
-from tests.doubles import FailingStorage, FakeClock
+from tests.doubles import CountingStorage, FailingStorage, FakeClock
 from tests.stacks import one_stack
 
 
@@ -283,6 +283,22 @@ def test_a_list_has_as_many_as_asked_for(app: Flask, alice: Caller) -> None:
 
     assert listed(alice, max_keys=2) == ["0", "1"]
     assert len(listed(alice, max_keys=5000)) == 5
+
+
+@pytest.mark.light
+def test_a_full_page_asks_storage_for_no_root_behind_it(
+    make_app: Callable[..., Flask], app: Flask, alice: Caller
+) -> None:
+    for number in range(3):
+        store(app, f"alice/{number}")
+    with app.app_context():
+        storage = CountingStorage(runtime().storage)
+    counted = make_app(storage=storage).test_client()
+
+    answer = counted.get("/s3/list/", query_string={"max_keys": 2}, headers=alice.headers)
+
+    assert answer.get_json()["count"] == 2
+    assert storage.asked == [("list_objects", "alice/")]
 
 
 @pytest.mark.light

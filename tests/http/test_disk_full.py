@@ -5,6 +5,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,11 +13,13 @@ from flask import Flask
 from sqlalchemy import event, text
 from urllib3 import encode_multipart_formdata
 
+from softfactory.disk import FOR_DATABASES, FOR_FILES
 from softfactory.http.extensions import db
 from softfactory.http.runtime import runtime
 from tests import samples
 from tests.blueprints.uploads_client import BODY, PART_SIZE, begin, part_of, put
 from tests.conftest import Caller
+from tests.contracts.doors import DOORS, by_simple
 from tests.http.failures import refusal
 from tests.stacks import one_stack
 
@@ -142,6 +145,36 @@ def test_a_part_without_room_can_be_sent_again(
     assert (refusal(refused), again.status_code) == (FULL, 200)
 
 
+@pytest.fixture
+def room(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """A function that has the file system say how many bytes are free."""
+
+    def say(size: int) -> None:
+        told = SimpleNamespace(f_blocks=1, f_bavail=size, f_frsize=1)
+        monkeypatch.setattr(os, "statvfs", lambda _: told)
+
+    return say
+
+
+def test_files_leave_room_for_what_removes_them(alice: Caller, room: Callable[[int], None]) -> None:
+    key = by_simple(alice, "a.pdf", samples.pdf())
+    room(FOR_FILES)
+
+    refused = form(alice, "/s3/upload")
+    deleted = alice.delete("/api/files", json={"s3_key": key})
+
+    assert (refusal(refused), deleted.status_code) == (FULL, 200)
+
+
+def test_a_disk_that_does_not_tell_its_room_is_written_to(
+    alice: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = SimpleNamespace(f_blocks=0, f_bavail=0, f_frsize=4096)
+    monkeypatch.setattr(os, "statvfs", lambda _: told)
+
+    assert form(alice, "/s3/upload").status_code == 201
+
+
 # --- the databases --------------------------------------------------------------------------------
 
 
@@ -164,3 +197,16 @@ def test_a_database_without_room_is_507_and_nothing_is_stored(app: Flask, alice:
     full = next(answer for answer in answers if answer.status_code != 200)
     assert refusal(full) == FULL
     assert alice.get("/api/v2/files").status_code == 200
+
+
+@pytest.mark.parametrize("contract", DOORS)
+def test_a_database_with_little_room_refuses_a_delete_before_storage_has_done_it(
+    alice: Caller, room: Callable[[int], None], contract: str
+) -> None:
+    key = by_simple(alice, "a.pdf", samples.pdf())
+    room(FOR_DATABASES - 1)
+
+    status = DOORS[contract].delete(alice, key)
+
+    assert status == 507
+    assert [door.keys(alice) for door in DOORS.values()] == [{key}] * len(DOORS)

@@ -306,6 +306,8 @@ def test_every_token_that_is_none_is_401(app: Flask, alice: Caller) -> None:
         "a subject that is a number": signed(sub=1),
         "a subject that is a list": signed(sub=[]),
         "a subject that is null": signed(sub=None),
+        "no expiry": signed(exp=...),
+        "no type": signed(type=...),
         "an expiry that is a text": signed(exp="soon"),
         "an expiry that is a list": signed(exp=[]),
         "an expiry without end": signed(exp=float("inf")),

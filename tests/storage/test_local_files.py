@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -291,3 +291,25 @@ def test_without_proc_files_are_named_while_they_are_written(
     store(storage, KEY, BODY)
 
     assert read(storage, KEY) == BODY
+
+
+def test_a_large_file_is_given_to_the_disk_while_it_comes(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mib = 1024 * 1024
+    begun: list[tuple[int, int]] = []
+    seen_by_chunk: list[int] = []
+
+    def fadvise(_fd: int, start: int, length: int, _advice: int) -> None:
+        begun.append((start, length))
+
+    def chunks() -> Iterator[bytes]:
+        for _ in range(10):
+            seen_by_chunk.append(len(begun))
+            yield bytes(mib)
+
+    monkeypatch.setattr(os, "posix_fadvise", fadvise)
+    storage.put(KEY, chunks())
+
+    assert begun == [(0, 4 * mib), (4 * mib, 4 * mib)]
+    assert seen_by_chunk == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2]

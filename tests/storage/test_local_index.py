@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from softfactory.errors import ObjectNotFound, StorageError
+from softfactory.storage.base import Skipped, Skipping
 from softfactory.storage.keys import Key
 from softfactory.storage.local import LocalStorage, listing, schema
 from softfactory.storage.local.failures import OutcomeUnknown
@@ -72,6 +73,44 @@ def test_a_page_is_a_scan_of_one_range_of_one_covering_index(index: Index) -> No
 
     details = [row[3] for row in plan]
     assert details == ["SEARCH versions USING COVERING INDEX listing (key>? AND key<?)"]
+
+
+def test_passing_over_is_a_scan_of_one_range_of_one_covering_index(index: Index) -> None:
+    plans = index.read(
+        lambda connection: [
+            connection.execute("EXPLAIN QUERY PLAN " + query, values).fetchall()
+            for query, values in ((listing._SKIP, ("a", "b", 9)), (listing._COUNT, ("a", "b")))
+        ]
+    )
+
+    details = {row[3] for plan in plans for row in plan}
+    assert details == {"SEARCH versions USING COVERING INDEX listing (key>? AND key<?)"}
+
+
+@pytest.mark.parametrize(
+    ("start_after", "before", "limit", "skipped"),
+    [
+        ("", None, 9, Skipped(4, "b/4")),
+        ("", None, 4, Skipped(4, "b/4")),
+        ("", None, 3, Skipped(3, "b/3")),
+        ("", "b/3", 9, Skipped(2, "b/2")),
+        ("", "c", 9, Skipped(4, "b/4")),
+        ("b/1", None, 1, Skipped(1, "b/2")),
+        ("b/1", "b/2", 9, Skipped(0, None)),
+        ("b/3", "b/2", 9, Skipped(0, None)),
+        ("b/4", None, 1, Skipped(0, None)),
+        ("z", None, 1, Skipped(0, None)),
+    ],
+)
+def test_what_is_passed_over_is_counted_without_folders_markers(
+    storage: LocalStorage, start_after: str, before: str | None, limit: int, skipped: Skipped
+) -> None:
+    fill(storage._index, ["a", "b/1", "b/2", "b/2/", "b/3", "b/4", "c"])
+
+    found = storage.skip_objects("b/", start_after=start_after, before=before, limit=limit)
+
+    assert isinstance(storage, Skipping)
+    assert found == skipped
 
 
 def test_a_page_costs_the_same_among_few_and_many(index: Index) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from softfactory.errors import NotFound, ObjectNotFound, SoftFactoryError, StorageError
+from softfactory.errors import NotFound, ObjectNotFound, SoftFactoryError
 from softfactory.models import User
 from softfactory.services.access import require_key
 from softfactory.services.browser.folders import Folders
@@ -44,8 +44,8 @@ class Deletion:
         require_key(user, key)
         if not isinstance(key, FolderKey):
             if self._is_there(key):
-                if self.catalog.delete_many([key]):
-                    raise StorageError
+                for failure in self.catalog.delete_many([key]):
+                    raise failure.error
                 return
             if len(key.encode()) == MAX_KEY_BYTES:  # no room for a folder's slash
                 raise NotFound("Object not found.")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from softfactory.errors import Conflict, InvalidKey, ObjectNotFound, StorageError
+from softfactory.errors import Conflict, InvalidKey, ObjectNotFound
 from softfactory.models import User
 from softfactory.services.access import require_key
 from softfactory.services.browser.names import object_key
@@ -81,7 +81,7 @@ class Folders:
     def _delete(self, keys: list[Key]) -> None:
         if failures := self.catalog.delete_many(keys):
             log.error("folder.delete_failed", failed=len(failures))
-            raise StorageError
+            raise failures[0].error
 
 
 def _key(found: ObjectSummary) -> Key | None:

@@ -109,6 +109,8 @@ class Confirmations:
                 raise NotFound(UNKNOWN)
             return upload
         waiting = OpenUploads(self.session).to_key(user.id, key)
+        if len(waiting) == 1:
+            return waiting[0]
         for upload in waiting:
             # The oldest is the one that was told this key; the others have one of their own.
             if find_object(self.storage, Key(upload.staging_key or "")) is not None:

@@ -20,7 +20,7 @@ from softfactory.models import FileUpload, MultipartUpload, UploadStatus
 from softfactory.services.catalog import Catalog
 from softfactory.services.heads import find_object
 from softfactory.services.multipart.records import MultipartRecords, require_open
-from softfactory.services.unit_of_work import write
+from softfactory.services.unit_of_work import check_room, write
 from softfactory.storage.base import ObjectInfo, PartInfo, Storage
 from softfactory.storage.keys import Key
 
@@ -43,6 +43,7 @@ class Completion:
             Conflict: the upload was aborted, or has failed.
             InvalidPart: the parts are not what arrived or was declared; the upload stays open.
             UploadNotFound: it was deleted, or storage lost it, and it has failed with that.
+            StorageFull: neither storage nor rows have changed.
         """
         if upload.file.status == UploadStatus.COMPLETED.value:
             return upload.file
@@ -50,6 +51,7 @@ class Completion:
         # What is read of the rows later may be gone by then.
         row_id, upload_id, key = upload.id, upload.upload_id, Key(upload.file.file_key)
         is_beside = upload.file.staging_key is not None
+        check_room(self.catalog.session)
         try:
             if upload.num_parts is not None:
                 _check_declared(upload, parts, self.storage.list_parts(key, upload_id))

@@ -82,6 +82,15 @@ class Index:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
+    def look_up(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what ``work`` reads by one statement, which is a view of its own.
+
+        Raises:
+            StorageError: the index cannot be read.
+        """
+        with Translated(), self._connection() as connection:
+            return work(connection)
+
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Return what ``work`` returns, once all that it changed is durable.
 

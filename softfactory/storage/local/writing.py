@@ -10,11 +10,15 @@ from typing import Self
 
 from xxhash import xxh3_128
 
+from softfactory.disk import FOR_FILES, has_room
 from softfactory.storage.local.directories import FILE_MODE
 from softfactory.storage.local.failures import OutcomeUnknown, Translated
 
 _SMALL = 64 * 1024
 """Bytes; smaller chunks are gathered, so that a stream of tiny ones is no stream of writes."""
+
+_EARLY = 4 * 1024 * 1024
+"""Bytes after which the disk is given what was written, so that little is left to wait for."""
 
 _NO_TMPFILE = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL})
 """What file systems and kernels without O_TMPFILE answer to it (open(2))."""
@@ -32,7 +36,7 @@ class Writer:
         """Write to ``fd``, which stays the caller's to close."""
         self.size = 0
         self._fd = fd
-        self._position = offset
+        self._position = self._begun = offset
         self._hash = xxh3_128()
         self._gathered = bytearray()
 
@@ -66,11 +70,18 @@ class Writer:
 
     @Translated()
     def _write(self, chunk: bytes | bytearray) -> None:
+        # The last of the disk is the index's: files that filled it could not be deleted any more.
+        if not has_room(self._fd, FOR_FILES + len(chunk)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         rest = memoryview(chunk)
         while rest:
             written = os.pwrite(self._fd, rest, self._position)
             self._position += written
             rest = rest[written:]
+        if (fresh := self._position - self._begun) >= _EARLY:
+            # Linux begins to write what is dirty, and keeps it in memory (mm/fadvise.c).
+            os.posix_fadvise(self._fd, self._begun, fresh, os.POSIX_FADV_DONTNEED)
+            self._begun = self._position
 
 
 class Entry:
