@@ -29,6 +29,7 @@ from softfactory.services.multipart import (
     Uploads,
 )
 from softfactory.services.reconcile import Reconciliation
+from softfactory.services.signed import SignedObjects
 from softfactory.services.simple import Simple
 from softfactory.services.visible import VisibleObjects
 
@@ -68,6 +69,12 @@ def files() -> Files:
         clock=ports.clock,
         restore_days=ports.config.restore_days,
     )
+
+
+def signed_objects() -> SignedObjects:
+    """Return what the holders of signed URLs get."""
+    ports = runtime()
+    return SignedObjects(db.engine, ports.storage, ports.clock, ports.config.restore_days)
 
 
 def credentials() -> Credentials:

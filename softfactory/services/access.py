@@ -5,11 +5,13 @@ from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, or_, select
+from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from softfactory.errors import NotFound, PermissionDenied
 from softfactory.models import FileUpload, UploadStatus, User
 from softfactory.models.likely import likely
+from softfactory.services.look_up import look_up
 
 HOLDING = (
     UploadStatus.PENDING.value,
@@ -122,13 +124,13 @@ def expired_keys(session: Session, keys: Collection[str], *, now: datetime) -> s
     return {key for key, status in found if status == UploadStatus.COMPLETED.value}
 
 
-def refuse_expired(session: Session, key: str, *, now: datetime) -> None:
+def refuse_expired(engine: Engine, key: str, *, now: datetime) -> None:
     """Return unless the file of this key has expired, however its URL was signed.
 
     Raises:
         NotFound: it has; its URLs die with it.
     """
-    found = session.connection().execute(_ONE_KEY, {"key": key, "now": now})
+    found = look_up(engine, _ONE_KEY, {"key": key, "now": now})
     if any(status == UploadStatus.COMPLETED.value for _, status in found):
         raise NotFound("File not found: it has expired.")
 

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from softfactory.clock import Clock
 from softfactory.errors import InvalidInput, NotFound
 from softfactory.models import FileUpload, User
-from softfactory.services.access import find_file, refuse_expired
-from softfactory.services.archive import open_object, require_readable
+from softfactory.services.access import find_file
+from softfactory.services.archive import require_readable
 from softfactory.services.catalog import Catalog
 from softfactory.services.content_types import (
     ContentSniffer,
@@ -21,8 +21,8 @@ from softfactory.services.content_types import (
 )
 from softfactory.services.links import Links, SignedLink
 from softfactory.services.newest import FilePage, newest_files
-from softfactory.storage.base import Storage, StoredObject
-from softfactory.storage.keys import Key, clean_filename
+from softfactory.storage.base import Storage
+from softfactory.storage.keys import clean_filename
 
 MAX_FORM_FILE_SIZE = 50 * 1024 * 1024
 """Bytes (files-api.md, Overview)."""
@@ -124,16 +124,6 @@ class Files:
         file = self.get(user, file_id)
         if not self.catalog.delete(file):
             raise NotFound("File not found.")
-
-    def open_signed(self, key: Key, *, version_id: str | None = None) -> StoredObject:
-        """Open an object for someone whose signed URL was checked; the caller closes it.
-
-        Raises:
-            NotFound: there is no such object, or its file has expired.
-            RestoreInProgress: it is archived.
-        """
-        refuse_expired(self.session, key, now=self.clock())
-        return open_object(self.storage, key, version_id=version_id, restore_days=self.restore_days)
 
 
 class _Arrival:

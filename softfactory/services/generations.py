@@ -1,22 +1,25 @@
 """The generation of a user's files: every change raises it, so no cache outlives a change.
 
+It comes with the user's row, which is read before what is to be cached under it.
+
 Changes of ``FileUpload`` rows are noticed by themselves; who changes storage alone calls ``touch``.
 """
 
 from typing import Any
 
-from sqlalchemy import event, select, update
+from sqlalchemy import Connection, bindparam, event, update
 from sqlalchemy.orm import Session, UOWTransaction
 
 from softfactory.models import FileUpload, User
 
 _CHANGED = "users_whose_files_changed"
 
-
-def generation_of(session: Session, user_id: int) -> int:
-    """Return the current generation; read it before what is to be cached under it."""
-    query = select(User.files_generation).where(User.id == user_id)
-    return session.scalar(query) or 0
+_USERS = User.metadata.tables[User.__tablename__]
+_RAISE = (
+    update(_USERS)
+    .where(_USERS.c.id == bindparam("user_id"))
+    .values(files_generation=_USERS.c.files_generation + 1)
+)
 
 
 def touch(session: Session, user_id: int) -> None:
@@ -25,6 +28,11 @@ def touch(session: Session, user_id: int) -> None:
     For changes that no row of the session shows: to storage only, or by a bulk statement.
     """
     session.info.setdefault(_CHANGED, set()).add(user_id)
+
+
+def raise_generations(connection: Connection, *user_ids: int) -> None:
+    """Raise the generations within the transaction of ``connection``, whose last statement it is."""
+    connection.execute(_RAISE, [{"user_id": user_id} for user_id in sorted(user_ids)])
 
 
 def watch_files() -> None:
@@ -44,9 +52,7 @@ def _raise(session: Session) -> None:
     session.flush()
     if user_ids := session.info.pop(_CHANGED, None):
         # The last statement before the commit: the rows of users are locked for that long only.
-        users = User.__table__
-        raised = update(User).where(User.id.in_(sorted(user_ids)))
-        session.connection().execute(raised.values(files_generation=users.c.files_generation + 1))
+        raise_generations(session.connection(), *user_ids)
 
 
 def _forget(session: Session) -> None:

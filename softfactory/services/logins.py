@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
 from softfactory.models import LoginSession, User
+from softfactory.services.look_up import look_up_object
 
 # Made once: every request with a token waits for it.
 _WHOSE = (
@@ -40,7 +41,7 @@ class Logins:
 
     def identify(self, session_id: str) -> User | None:
         """Return whose live login this is, or None; one indexed query."""
-        return self.session.scalar(_WHOSE, {"login": session_id, "now": self.clock()})
+        return look_up_object(self.session, _WHOSE, {"login": session_id, "now": self.clock()})
 
     def end(self, session_id: str) -> None:
         """End one login."""

@@ -20,6 +20,8 @@ from softfactory.models import FileUpload
 
 blueprint = Blueprint("files", __name__, url_prefix="/api/files", description="Files by form")
 
+_EXPIRY = schemas.Expiry()
+
 
 class _FormFile:
     """The file of a form, as the service takes it in."""
@@ -33,7 +35,7 @@ class _FormFile:
 
     def expires_at(self) -> datetime | None:
         now = runtime().clock()
-        moment = schemas.expiry(load(schemas.Expiry(), self._form.fields), now)
+        moment = schemas.expiry(load(_EXPIRY, self._form.fields), now)
         if moment is not None and moment <= now:
             raise InvalidInput.of("expires_at", "expires_at is in the past. Send a future time.")
         return moment

@@ -61,8 +61,10 @@ class Adopting(Rows):
             # once never wait for each other; only then is the object looked at that counts.
             files = self._insert(
                 [
-                    self._pending(
-                        owners[key], key, filename=key.filename, content_type=OCTET_STREAM
+                    FileUpload(
+                        **self._pending(
+                            owners[key], key, filename=key.filename, content_type=OCTET_STREAM
+                        )
                     )
                     for key in sorted(owners)
                 ]

@@ -3,18 +3,41 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 import structlog
+from sqlalchemy import bindparam, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.attributes import set_committed_value
 
 from softfactory.errors import Conflict, ObjectNotFound, StorageError
 from softfactory.models import FileUpload
-from softfactory.services.catalog.rows import RACES, Rows
+from softfactory.services.catalog.rows import RACES, Rows, told_by
 from softfactory.services.digest import Digest
-from softfactory.services.unit_of_work import write
+from softfactory.services.generations import raise_generations
+from softfactory.services.unit_of_work import statements, write
 from softfactory.storage.base import ObjectInfo
 from softfactory.storage.keys import Key
+
+_FILES = FileUpload.metadata.tables[FileUpload.__tablename__]
+
+_AS_BEFORE = (
+    _FILES.c.id == bindparam("seen_id"),
+    _FILES.c.file_key == bindparam("seen_key"),
+    _FILES.c.staging_key.is_(None),
+    _FILES.c.status == bindparam("seen_status"),
+    _FILES.c.etag.is_not_distinct_from(bindparam("seen_etag")),
+    _FILES.c.uploaded_at == bindparam("seen_uploaded_at"),
+)
+"""Nobody has put other bytes to the file's key since it was seen."""
+
+_TOLD = ("etag", "file_size", "content_type", "category", "storage_tier")
+_COMPLETED = ("status", "uploaded_at", "last_activity_at", "sha256", "expires_at")
+_COMPLETE = (
+    update(_FILES)
+    .where(*_AS_BEFORE)
+    .values({name: bindparam(name) for name in (*_TOLD, *_COMPLETED)})
+)
 
 log = structlog.get_logger(__name__)
 
@@ -54,30 +77,40 @@ class Filling(Rows):
         stored: ObjectInfo | None = None
         try:
             stored = self.storage.put(seen.key, digest.passing(chunks), content_type=finish)
-            return self._complete(seen, stored, digest.hexdigest(), expiry[0])
+            said = {"sha256": digest.hexdigest(), "expires_at": expiry[0]}
+            if self._complete(file, seen, told_by(stored) | self._completed() | said):
+                return file
+            return self._complete_another(seen, stored, said)
         except BaseException as error:
             # After storage trouble nobody knows what storage has; cleanup finds the pending row.
-            if is_ours and not isinstance(error, StorageError):
+            if is_ours and (stored is not None or not isinstance(error, StorageError)):
                 self._discard(seen, stored)
             raise
 
-    def _complete(
-        self, seen: "_Seen", stored: ObjectInfo, sha256: str, expires_at: datetime | None
+    def _complete(self, file: FileUpload, seen: "_Seen", row: dict[str, Any]) -> bool:
+        """Commit the row of bytes that were just put, if it is as it was; return whether it was."""
+        with statements(self.session) as connection:
+            if connection.execute(_COMPLETE, row | seen.as_before()).rowcount == 0:
+                return False
+            raise_generations(connection, seen.user_id)
+        for name, value in row.items():
+            set_committed_value(file, name, value)
+        return True
+
+    def _complete_another(
+        self, seen: "_Seen", stored: ObjectInfo, said: dict[str, Any]
     ) -> FileUpload:
-        """Commit the row of bytes that were just put."""
+        """Commit the row of bytes that were put while another writer, or a delete, came by."""
         for _ in range(RACES):
             try:
                 with write(self.session):
                     file = self.holder(seen.key, lock=True)
-                    info = stored
-                    if not seen.is_still(file):
-                        # Another writer, or a delete, came in between; only storage knows whose
-                        # bytes came last.
-                        info = self.storage.head(seen.key)
+                    # Only storage knows whose bytes came last.
+                    info = self.storage.head(seen.key)
                     file = file or self._new(seen.user_id, seen.key, seen.filename)
                     self.describe(file, info)
                     if info.etag == stored.etag:
-                        file.sha256, file.expires_at = sha256, expires_at
+                        file.sha256, file.expires_at = said["sha256"], said["expires_at"]
                     self.session.flush()
             except IntegrityError:
                 continue
@@ -109,12 +142,15 @@ class _Seen:
     etag: str | None
     uploaded_at: datetime
 
-    def is_still(self, file: FileUpload | None) -> bool:
-        """Whether the row is there and nobody has put other bytes to its key since."""
-        if file is None:
-            return False
-        now = (file.id, file.status, file.etag, file.uploaded_at)
-        return now == (self.file_id, self.status, self.etag, self.uploaded_at)
+    def as_before(self) -> dict[str, Any]:
+        """Return the values of ``_AS_BEFORE``."""
+        return {
+            "seen_id": self.file_id,
+            "seen_key": self.key,
+            "seen_status": self.status,
+            "seen_etag": self.etag,
+            "seen_uploaded_at": self.uploaded_at,
+        }
 
     @classmethod
     def of(cls, file: FileUpload) -> Self:

@@ -2,18 +2,21 @@
 
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, make_transient_to_detached
 
 from softfactory.clock import Clock
 from softfactory.errors import Conflict
 from softfactory.models import FileUpload, UploadStatus
+from softfactory.models.file_upload import new_object_id
 from softfactory.services.access import holds_its_key
 from softfactory.services.content_types import category_of
-from softfactory.services.unit_of_work import write
-from softfactory.storage.base import ObjectInfo, Storage
+from softfactory.services.generations import raise_generations
+from softfactory.services.unit_of_work import statements, write
+from softfactory.storage.base import ObjectInfo, Storage, StorageClass
 from softfactory.storage.keys import Key, upload_key
 
 RACES = 5
@@ -26,6 +29,13 @@ _RESERVED = "files_reserved_here"
 
 _HOLDER = select(FileUpload).where(FileUpload.file_key == bindparam("key"), holds_its_key())
 _LOCKED_HOLDER = _HOLDER.with_for_update()
+
+_FILES = FileUpload.metadata.tables[FileUpload.__tablename__]
+_ADD = insert(_FILES).returning(_FILES.c.id)
+_UNKNOWN = dict.fromkeys(
+    ("staging_key", "etag", "sha256", "parent_content_type", "parent_object_id", "expires_at")
+)
+"""The columns that a pending row says nothing in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +58,16 @@ class Rows:
         self, user_id: int, key: Key, *, filename: str, content_type: str
     ) -> FileUpload | None:
         """Commit a pending row that holds ``key``; None where another row holds it already."""
-        file = self._pending(user_id, key, filename=filename, content_type=content_type)
+        row = self._pending(user_id, key, filename=filename, content_type=content_type)
         try:
-            with write(self.session):
-                self.session.add(file)
+            with statements(self.session) as connection:
+                row["id"] = connection.scalar(_ADD, row)
+                raise_generations(connection, user_id)
         except IntegrityError:
             return None
+        file = FileUpload(**row)
+        make_transient_to_detached(file)  # as if it had been loaded
+        self.session.add(file)
         self.session.info.setdefault(_RESERVED, set()).add(file.id)
         return file
 
@@ -85,22 +99,36 @@ class Rows:
     def describe(self, file: FileUpload, info: ObjectInfo) -> None:
         """Write what storage says into a row, which is a completed file's from now on."""
         note(file, info)
-        file.status = UploadStatus.COMPLETED.value
-        file.uploaded_at = file.last_activity_at = self.clock()
+        for name, value in self._completed().items():
+            setattr(file, name, value)
 
-    def _pending(self, user_id: int, key: Key, *, filename: str, content_type: str) -> FileUpload:
-        """Return a row that will hold ``key`` while its object is not known yet."""
+    def _completed(self) -> dict[str, Any]:
+        """Return what makes a row that of a completed file, by column."""
         now = self.clock()
-        return FileUpload(
-            user_id=user_id,
-            file_key=key,
-            original_filename=filename,
-            content_type=content_type,
-            category=category_of(content_type),
-            status=UploadStatus.PENDING.value,
-            uploaded_at=now,
-            last_activity_at=now,
-        )
+        return {
+            "status": UploadStatus.COMPLETED.value,
+            "uploaded_at": now,
+            "last_activity_at": now,
+        }
+
+    def _pending(
+        self, user_id: int, key: Key, *, filename: str, content_type: str
+    ) -> dict[str, Any]:
+        """Return a row that will hold ``key`` while its object is not known yet, by column."""
+        now = self.clock()
+        return _UNKNOWN | {
+            "object_id": new_object_id(),
+            "user_id": user_id,
+            "file_key": key,
+            "original_filename": filename,
+            "file_size": 0,
+            "content_type": content_type,
+            "category": category_of(content_type),
+            "storage_tier": StorageClass.STANDARD.value,
+            "status": UploadStatus.PENDING.value,
+            "uploaded_at": now,
+            "last_activity_at": now,
+        }
 
     def _new(self, user_id: int, key: Key, filename: str) -> FileUpload:
         file = FileUpload(user_id=user_id, file_key=key, original_filename=filename)
@@ -125,8 +153,16 @@ def note(file: FileUpload, info: ObjectInfo) -> None:
     """Write what storage says of a file's object into its row; its status and times stay."""
     if file.etag != info.etag:
         file.sha256 = None
-    file.etag = info.etag
-    file.file_size = info.size
-    file.content_type = info.content_type
-    file.category = category_of(info.content_type)
-    file.storage_tier = info.storage_class
+    for name, value in told_by(info).items():
+        setattr(file, name, value)
+
+
+def told_by(info: ObjectInfo) -> dict[str, Any]:
+    """Return what storage says of a file's object, by column."""
+    return {
+        "etag": info.etag,
+        "file_size": info.size,
+        "content_type": info.content_type,
+        "category": category_of(info.content_type),
+        "storage_tier": info.storage_class,
+    }

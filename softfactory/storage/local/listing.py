@@ -6,7 +6,7 @@ from contextlib import closing
 from itertools import islice
 
 from softfactory.errors import InvalidInput
-from softfactory.storage.base import MAX_LIST_LIMIT, ObjectPage, ObjectSummary
+from softfactory.storage.base import MAX_LIST_LIMIT, ObjectPage, ObjectSummary, Skipped
 from softfactory.storage.local.times import from_ticks
 
 _LAST = "\U0010ffff"
@@ -19,6 +19,14 @@ _SCAN = """
 SELECT key, size, etag, modified, storage_class FROM versions INDEXED BY listing
 WHERE noncurrent_since IS NULL AND file <> '' AND key >= ? AND key < ? ORDER BY key
 """
+
+
+_FILES = """
+FROM versions INDEXED BY listing
+WHERE noncurrent_since IS NULL AND file <> '' AND key >= ? AND key < ? AND substr(key, -1) <> '/'
+"""
+_SKIP = f"SELECT key {_FILES} ORDER BY key LIMIT 1 OFFSET ?"  # constants of ours
+_COUNT = f"SELECT count(*), max(key) {_FILES}"  # constants of ours
 
 
 def page(
@@ -40,6 +48,19 @@ def page(
         prefixes=[entry for entry in shown if isinstance(entry, str)],
         next_start_after=_position(shown[-1]) if len(found) > limit else None,
     )
+
+
+def skip(
+    connection: sqlite3.Connection, prefix: str, start_after: str, before: str | None, limit: int
+) -> Skipped:
+    """Pass over objects, as ``Skipping.skip_objects`` promises it."""
+    ends = [end for end in (first_after(prefix), before) if end is not None]
+    low = max(prefix, _behind(start_after, prefix, "") or "")
+    between = (low, min(ends, default=b""))
+    last = connection.execute(_SKIP, (*between, limit - 1)).fetchone()
+    if last is not None:
+        return Skipped(limit, *last)
+    return Skipped(*connection.execute(_COUNT, between).fetchone())
 
 
 def first_after(prefix: str) -> str | None:

@@ -3,7 +3,13 @@
 from functools import partial
 
 from softfactory.errors import ObjectNotFound, StorageError
-from softfactory.storage.base import MAX_LIST_LIMIT, ObjectInfo, ObjectPage, ObjectVersion
+from softfactory.storage.base import (
+    MAX_LIST_LIMIT,
+    ObjectInfo,
+    ObjectPage,
+    ObjectVersion,
+    Skipped,
+)
 from softfactory.storage.keys import Key
 from softfactory.storage.local import listing, versions
 from softfactory.storage.local.base import NULL_VERSION, LocalBase
@@ -16,13 +22,13 @@ class Reads(LocalBase):
 
     def head(self, key: Key, *, version_id: str | None = None) -> ObjectInfo:
         """Return what is known of the object (or of one version of it) without its bytes."""
-        return self._info(self._index.read(partial(self._find, key=key, version_id=version_id)))
+        return self._info(self._index.look_up(partial(self._find, key=key, version_id=version_id)))
 
     def open(self, key: Key, *, version_id: str | None = None) -> OpenedFile:
         """Open the object, or one version of it, for reading."""
         missing = ""
         while True:
-            found = self._index.read(partial(self._find, key=key, version_id=version_id))
+            found = self._index.look_up(partial(self._find, key=key, version_id=version_id))
             found.must_be_readable(self._clock())
             try:
                 return OpenedFile(self._info(found), self._files.open(found.file, found.size))
@@ -47,12 +53,20 @@ class Reads(LocalBase):
             lambda connection: listing.page(connection, prefix, delimiter, start_after, limit)
         )
 
+    def skip_objects(
+        self, prefix: str, *, start_after: str, before: str | None, limit: int
+    ) -> Skipped:
+        """Pass over up to ``limit`` objects, as ``Skipping`` promises it."""
+        return self._index.read(
+            lambda connection: listing.skip(connection, prefix, start_after, before, limit)
+        )
+
     def list_versions(self, key: Key) -> list[ObjectVersion]:
         """Return the real versions of exactly this key, newest first."""
         if self._versioning:
-            rows = self._index.read(partial(versions.history, key=key))
+            rows = self._index.look_up(partial(versions.history, key=key))
             return [row.listed(row.version_id) for row in rows]
         try:
-            return [self._index.read(partial(versions.find, key=key)).listed(NULL_VERSION)]
+            return [self._index.look_up(partial(versions.find, key=key)).listed(NULL_VERSION)]
         except ObjectNotFound:
             return []
