@@ -18,6 +18,5 @@ def isoformat(moment: datetime, *, milliseconds: bool = False) -> str:
     Args:
         milliseconds: with three digits of them; otherwise whole seconds.
     """
-    moment = moment.astimezone(UTC)
-    fraction = f".{moment.microsecond // 1000:03}" if milliseconds else ""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds" if milliseconds else "seconds")
+    return f"{text.removesuffix('+00:00')}Z"

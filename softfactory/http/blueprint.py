@@ -70,6 +70,10 @@ class Blueprint(flask_smorest.Blueprint):
         super().__init__(*args, **options)
         self.before_request(_refuse_nul)
 
+    def arguments(self, schema: type[ma.Schema] | ma.Schema, **options: Any) -> Any:  # noqa: ANN401  # as the base class
+        """Declare what a view takes; its schema is made here, and not anew for each request."""
+        return super().arguments(schema() if isinstance(schema, type) else schema, **options)
+
 
 def _refuse_nul() -> None:
     """Refuse what PostgreSQL can't look for and no key can hold, in path and query."""

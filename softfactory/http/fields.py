@@ -1,6 +1,7 @@
 """The field types that the contracts share."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +33,20 @@ class UTCTime(fields.Field[datetime]):
             return moment.astimezone(UTC)
         except (TypeError, ValueError, OverflowError) as error:
             raise ValidationError(f"{attr} must be a time such as 2026-02-26T14:30:22Z.") from error
+
+
+class Derived(fields.Field[Any]):
+    """A value that is made of the whole object; who makes it is asked once for each dump."""
+
+    _CHECK_ATTRIBUTE = False
+
+    def __init__(self, made_by: Callable[[], Callable[[Any], Any]], **options: Any) -> None:  # noqa: ANN401  # marshmallow's options
+        """Make the field; what ``made_by`` returns makes the value of an object."""
+        super().__init__(**options)
+        self.made_by = made_by
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # marshmallow's signature
+        return self.made_by()(obj)
 
 
 class FileId(fields.Integer):

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from softfactory.clock import Clock
 from softfactory.models import FileUpload
+from softfactory.services.listed_file import ListedFile
 from softfactory.storage.base import Storage
 from softfactory.storage.cloudfront import CloudFront
 from softfactory.storage.disposition import content_disposition, safe_content_type
@@ -27,11 +28,11 @@ class Links:
     cloudfront: CloudFront | None
     clock: Clock
 
-    def s3_url(self, file: FileUpload) -> str:
+    def s3_url(self, file: FileUpload | ListedFile) -> str:
         """Return the storage's URL of the file; it gives no bytes unsigned."""
         return self.storage.object_url(file.file_key)
 
-    def cdn_url(self, file: FileUpload) -> str:
+    def cdn_url(self, file: FileUpload | ListedFile) -> str:
         """Return the CloudFront URL, or the storage's where there is no CloudFront."""
         if self.cloudfront is None:
             return self.s3_url(file)

@@ -247,6 +247,40 @@ def test_v3_goes_through_all_roots_in_key_order(app: Flask, alice: Caller) -> No
     assert (second["total"], second["total_pages"], second["page"]) == (6, 2, 2)
 
 
+@pytest.mark.parametrize("per_page", [1, 2, 3, 5])
+@both_storages
+def test_pages_by_number_are_the_pieces_of_the_whole_list(
+    app: Flask, alice: Caller, clock: FakeClock, per_page: int
+) -> None:
+    for name in ("-first", "expired", "gone", "old", "taken"):
+        upload(alice, name)
+    clock.advance(minutes=10)
+    for name in ("lost", "recent"):
+        upload(alice, name)
+    expire(app, "alice/expired", clock.now)
+    for name in ("awaited", "taken"):
+        assert put(alice, begin(alice, name, 5)["presigned_url"], b"bytes") == 200
+    with app.app_context():
+        storage = runtime().storage
+        for key in ("alice/gone", "alice/lost"):
+            storage.delete(Key(key))
+        for key in ("alice/raw", f"uploads/{alice.user_id}/x", f"users/{alice.uuid}/a/b"):
+            storage.put(Key(key), [b"x"])
+        storage.put(FolderKey("alice/folder/"), [])
+        storage.put(FolderKey(f"users/{alice.uuid}/a/"), [])
+    names = ["-first", "awaited", "lost", "old", "raw", "recent", "taken"]
+    expected = [f"alice/{name}" for name in names]
+    expected += [f"uploads/{alice.user_id}/x", f"users/{alice.uuid}/a/b"]
+
+    shown = [
+        stored_keys(alice, f"use_cache=false&per_page={per_page}&page={number}")
+        for number in range(1, 11)
+    ]
+
+    assert shown == [expected[at : at + per_page] for at in range(0, 10 * per_page, per_page)]
+    assert alice.get("/api/v3/files?per_page=1&page=2").get_json()["total"] == len(expected)
+
+
 @pytest.mark.light
 def test_v3s_cursor_is_the_documents(alice: Caller) -> None:
     for name in "ab":

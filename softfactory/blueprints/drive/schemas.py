@@ -1,13 +1,16 @@
 """What goes in and out of the drive's routes."""
 
+from collections.abc import Callable
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
-from softfactory.http.fields import UTCTime
+from softfactory.http.fields import Derived, UTCTime
 from softfactory.http.paging import PageNumber
+from softfactory.http.rows import Part, RowSchema
 from softfactory.http.runtime import runtime
 from softfactory.http.schemas import Error
+from softfactory.services.drive.entries import Entry
 from softfactory.services.drive.recent_list import EntryPage
 from softfactory.services.drive.uploads import TIERS, Begun
 from softfactory.storage.base import StorageClass
@@ -44,7 +47,7 @@ class DriveStorageListQuery(DriveListQuery):
     per_page = PageNumber(load_default=50, maximum=1000)
 
 
-class DriveListMetadata(Schema):
+class DriveListMetadata(RowSchema):
     """What the list tells of a file's bytes."""
 
     tier = fields.String(metadata={"example": "standard"})
@@ -63,11 +66,14 @@ class DriveFullMetadata(DriveMetadata):
     last_modified = UTCTime(milliseconds=True, metadata={"format": "date-time"})
 
 
-class _File(Schema):
+def _simple_url() -> Callable[[Entry], str]:
+    object_url = runtime().storage.object_url
+    return lambda entry: object_url(entry.s3_key)
+
+
+class _File(RowSchema):
     file_name = fields.String(metadata={"example": "example.jpg"})
-    simple_url = fields.Function(
-        lambda entry: runtime().storage.object_url(entry.s3_key), metadata={"type": "string"}
-    )
+    simple_url = Derived(_simple_url, metadata={"type": "string"})
     upload_complete = fields.Function(
         lambda entry: "complete" if entry.is_complete else "pending", metadata={"type": "string"}
     )
@@ -77,9 +83,7 @@ class _File(Schema):
 class DriveFile(_File):
     """A file of the list out of the database."""
 
-    metadata = fields.Function(
-        lambda entry: DriveListMetadata().dump(entry), metadata={"type": "object"}
-    )
+    metadata = Part(DriveListMetadata)
     last_modified = UTCTime(milliseconds=True, metadata={"format": "date-time"})
     id = fields.Function(
         lambda entry: entry.s3_key, metadata={"type": "string", "example": "username/example.jpg"}
@@ -89,9 +93,7 @@ class DriveFile(_File):
 class DriveStoredFile(_File):
     """A file of the list out of storage."""
 
-    metadata = fields.Function(
-        lambda entry: DriveMetadata().dump(entry), metadata={"type": "object"}
-    )
+    metadata = Part(DriveMetadata)
     last_modified = UTCTime(milliseconds=True, metadata={"format": "date-time"})
     id = fields.String(metadata={"example": "username-example.jpg"})
     exists_in_db = fields.Boolean()
@@ -100,9 +102,7 @@ class DriveStoredFile(_File):
 class DriveDetails(_File):
     """All that is known of a file."""
 
-    metadata = fields.Function(
-        lambda entry: DriveFullMetadata().dump(entry), metadata={"type": "object"}
-    )
+    metadata = Part(DriveFullMetadata)
     id = fields.String(metadata={"example": "username-example.jpg"})
     exists_in_db = fields.Boolean()
     object_id = fields.String(allow_none=True, metadata={"description": "24 hexadecimal digits."})
@@ -119,13 +119,13 @@ class _Page(Schema):
 class DriveFileList(_Page):
     """One page of the list out of the database."""
 
-    files = fields.List(fields.Nested(DriveFile))
+    files = fields.Nested(DriveFile, many=True)
 
 
 class DriveStoredFileList(_Page):
     """One page of the list out of storage."""
 
-    files = fields.List(fields.Nested(DriveStoredFile))
+    files = fields.Nested(DriveStoredFile, many=True)
 
 
 def page_body(query: dict[str, Any], page: EntryPage) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from softfactory.http.fields import FileId, UTCTime
+from softfactory.http.fields import Derived, FileId, UTCTime
 from softfactory.http.paging import PageNumber
+from softfactory.http.rows import RowSchema
 from softfactory.http.services import links
 
 CATEGORIES = ("image", "video", "document")
@@ -54,8 +55,8 @@ class Uploaded(Schema):
     """The answer to an upload."""
 
     file_id = fields.Integer(attribute="id", metadata={"example": 42})
-    url = fields.Function(lambda file: links().s3_url(file), metadata={"type": "string"})
-    cdn_url = fields.Function(lambda file: links().cdn_url(file), metadata={"type": "string"})
+    url = Derived(lambda: links().s3_url, metadata={"type": "string"})
+    cdn_url = Derived(lambda: links().cdn_url, metadata={"type": "string"})
     file_key = fields.String(metadata={"example": "uploads/123/20260226_143022_document.pdf"})
     size = fields.Integer(attribute="file_size", metadata={"description": "Bytes."})
     category = fields.String(metadata={"example": "document"})
@@ -63,7 +64,7 @@ class Uploaded(Schema):
     original_filename = fields.String(metadata={"example": "document.pdf"})
 
 
-class FileInfo(Schema):
+class FileInfo(RowSchema):
     """What is known of a file."""
 
     id = fields.Integer(metadata={"example": 42})
@@ -73,8 +74,8 @@ class FileInfo(Schema):
     file_size = fields.Integer(metadata={"description": "Bytes."})
     content_type = fields.String()
     category = fields.String()
-    s3_url = fields.Function(lambda file: links().s3_url(file), metadata={"type": "string"})
-    cdn_url = fields.Function(lambda file: links().cdn_url(file), metadata={"type": "string"})
+    s3_url = Derived(lambda: links().s3_url, metadata={"type": "string"})
+    cdn_url = Derived(lambda: links().cdn_url, metadata={"type": "string"})
     uploaded_at = UTCTime(metadata={"format": "date-time"})
     expires_at = UTCTime(allow_none=True, metadata={"format": "date-time"})
 
@@ -95,7 +96,7 @@ class FileList(Schema):
     total = fields.Integer()
     limit = fields.Integer()
     offset = fields.Integer()
-    files = fields.List(fields.Nested(FileInfo))
+    files = fields.Nested(FileInfo, many=True)
 
 
 class PresignRequest(Schema):

@@ -9,6 +9,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from softfactory.http.fields import UTCTime
 from softfactory.http.paging import PageNumber
+from softfactory.http.rows import RowSchema
 
 MAX_BATCH = 1000
 """Keys of one batch delete (contracts: browser), as many as S3's DeleteObjects takes."""
@@ -53,7 +54,7 @@ class BrowserListQuery(Schema):
     max_keys = PageNumber(load_default=100, maximum=1000)
 
 
-class BrowserEntry(Schema):
+class BrowserEntry(RowSchema):
     """An object, or a folder."""
 
     key = fields.String(metadata=_KEY)
@@ -67,7 +68,7 @@ class BrowserEntry(Schema):
 class BrowserPage(Schema):
     """One page of a folder."""
 
-    objects = fields.List(fields.Nested(BrowserEntry), attribute="entries")
+    objects = fields.Nested(BrowserEntry, many=True, attribute="entries")
     prefix = fields.String(metadata={"example": "users/0b6e43f2-5d3a-4f0c-9a53-2b1f0f6f2f1e/"})
     continuation_token = ContinuationToken(
         attribute="cursor", allow_none=True, metadata={"type": "string"}

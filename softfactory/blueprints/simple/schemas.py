@@ -4,6 +4,7 @@ from marshmallow import Schema, fields
 
 from softfactory.http.fields import UTCTime
 from softfactory.http.paging import PageNumber
+from softfactory.http.rows import RowSchema
 
 _KEY = {"example": "abc123_file.txt", "description": "Relative to your <username>/ root."}
 
@@ -53,7 +54,7 @@ class SimpleListQuery(Schema):
     max_keys = PageNumber(load_default=1000, maximum=1000)
 
 
-class SimpleFile(Schema):
+class SimpleFile(RowSchema):
     """A file of a list."""
 
     key = fields.String(attribute="shown_key", metadata=_KEY)
@@ -64,5 +65,5 @@ class SimpleFile(Schema):
 class SimpleList(SimpleAnswer):
     """A list of files, in key order."""
 
-    files = fields.List(fields.Nested(SimpleFile))
+    files = fields.Nested(SimpleFile, many=True)
     count = fields.Integer()

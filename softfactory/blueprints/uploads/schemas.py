@@ -6,8 +6,9 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from softfactory.errors import InvalidInput
-from softfactory.http.fields import MediaType, UTCTime
+from softfactory.http.fields import Derived, MediaType, UTCTime
 from softfactory.http.paging import PageNumber
+from softfactory.http.rows import RowSchema
 from softfactory.http.services import links
 from softfactory.services.access import MAX_ID
 from softfactory.services.multipart import Declared, UploadState
@@ -182,7 +183,7 @@ class UploadCompletion(Schema):
     )
 
 
-class UploadedFile(Schema):
+class UploadedFile(RowSchema):
     """A file, whichever contract it came through."""
 
     id = fields.String(metadata={"example": "7"})
@@ -190,7 +191,7 @@ class UploadedFile(Schema):
     file_size = fields.Integer(metadata={"description": "Bytes."})
     file_content_type = fields.String(attribute="content_type")
     upload_status = fields.String(attribute="status", metadata={"example": "completed"})
-    url = fields.Function(lambda file: links().cdn_url(file), metadata={"type": "string"})
+    url = Derived(lambda: links().cdn_url, metadata={"type": "string"})
     created = UTCTime(attribute="uploaded_at", metadata={"format": "date-time"})
     parent_content_type = fields.String(allow_none=True)
     parent_object_id = fields.Integer(allow_none=True)
@@ -210,7 +211,7 @@ class UploadList(Schema):
     count = fields.Integer()
     next = fields.String(allow_none=True)
     previous = fields.String(allow_none=True)
-    results = fields.List(fields.Nested(UploadedFile))
+    results = fields.Nested(UploadedFile, many=True)
 
 
 class UploadChanges(Schema):

@@ -1,17 +1,17 @@
 """A file as the drive shows it, whether its row or only storage knows of it."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from softfactory.models import FileUpload, UploadStatus
+from softfactory.services.listed_file import ListedFile
 from softfactory.storage.keys import is_reserved_root
 
 NO_FILE = "File not found in S3. Check the s3_key, id or name."
 """What every route says of a file that is not there, or not this caller's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One file of a list, or the details of one.
 
     Attributes:
@@ -38,7 +38,7 @@ class Entry:
     @classmethod
     def of(
         cls,
-        file: FileUpload,
+        file: FileUpload | ListedFile,
         *,
         last_modified: datetime | None = None,
         size: int | None = None,

@@ -1,7 +1,7 @@
 """Pages of the storage list, kept for five minutes and never beyond their user's next change."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -38,25 +38,25 @@ class ListingCache:
         kept: dict[str, Any] = json.loads(text) if text else {}
         if not kept or datetime.fromisoformat(kept["until"]) <= self.clock():
             return None
-        entries = [Entry(**{**each, **_moment(each)}) for each in kept["entries"]]
+        entries = [*map(_entry, kept["entries"])]
         return EntryPage(entries, kept["total"], kept["next_cursor"])
 
     def put(self, name: str, page: EntryPage, until: datetime) -> None:
         """Keep the page by this name until that moment, and five minutes at most."""
         now = self.clock()
         until = min(until, now + PAGE_LIFETIME)
-        entries = [
-            {**asdict(entry), "last_modified": entry.last_modified.isoformat()}
-            for entry in page.entries
-        ]
         kept = {
-            "until": until.isoformat(),
-            "entries": entries,
+            "until": until,
+            "entries": page.entries,
             "total": page.total,
             "next_cursor": page.next_cursor,
         }
-        self.store.set(name, json.dumps(kept), PAGE_LIFETIME)
+        self.store.set(name, json.dumps(kept, default=datetime.isoformat), PAGE_LIFETIME)
 
 
-def _moment(entry: dict[str, Any]) -> dict[str, datetime]:
-    return {"last_modified": datetime.fromisoformat(entry["last_modified"])}
+_MOMENT = Entry._fields.index("last_modified")
+
+
+def _entry(kept: list[Any]) -> Entry:
+    kept[_MOMENT] = datetime.fromisoformat(kept[_MOMENT])
+    return Entry._make(kept)

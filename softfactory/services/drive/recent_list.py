@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select, tuple_
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock, isoformat
@@ -16,7 +16,8 @@ from softfactory.services.access import MAX_ID, is_alive
 from softfactory.services.catalog import note
 from softfactory.services.drive.entries import Entry
 from softfactory.services.heads import HEADS_AT_ONCE, head_each
-from softfactory.services.newest import NEWEST_FIRST, count_files, newest_files
+from softfactory.services.listed_file import LISTED, ListedFile
+from softfactory.services.newest import count_files, files_behind, newest_files
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import ObjectInfo, Storage
 from softfactory.storage.keys import Key
@@ -68,9 +69,15 @@ class RecentList:
             )
             files, total = found.files, found.total
         else:
-            mine = (FileUpload.user_id == user.id, is_alive(now))
-            query = select(FileUpload).where(*mine, _behind(cursor)).order_by(*NEWEST_FIRST)
-            files = self.session.scalars(query.limit(per_page + 1)).all()
+            moment, file_id = _place_of(cursor)
+            files = files_behind(
+                self.session,
+                user.id,
+                now=now,
+                limit=per_page + 1,
+                moment=moment,
+                file_id=file_id,
+            )
             total = count_files(self.session, user.id, now=now)
         shown = files[:per_page]
         next_cursor = _cursor_of(shown[-1]) if len(files) > per_page else None
@@ -78,7 +85,7 @@ class RecentList:
             shown = self._refreshed(shown)
         return EntryPage([Entry.of(file) for file in shown], total, next_cursor)
 
-    def _refreshed(self, files: Sequence[FileUpload]) -> Sequence[FileUpload]:
+    def _refreshed(self, files: Sequence[ListedFile]) -> Sequence[ListedFile]:
         """Write what storage says of the files into their rows; return those that are still there.
 
         A file that storage does not have stays as it is.
@@ -96,29 +103,30 @@ class RecentList:
                 # Whoever changed the row since knows better.
                 if info is not None and _known(file) == known[file.id]:
                     note(file, info)
-        current = select(FileUpload).where(FileUpload.id.in_(known), is_alive(self.clock()))
-        rows = {file.id: file for file in self.session.scalars(current)}
+        current = select(*LISTED).where(FileUpload.id.in_(known), is_alive(self.clock()))
+        found = map(ListedFile._make, self.session.connection().execute(current))
+        rows = {file.id: file for file in found}
         return [rows[file_id] for file_id in known if file_id in rows]
 
 
-def _known(file: FileUpload) -> tuple[str | None, int, str, str]:
+def _known(file: FileUpload | ListedFile) -> tuple[str | None, int, str, str]:
     return file.etag, file.file_size, file.content_type, file.storage_tier
 
 
-def _differs(file: FileUpload, info: ObjectInfo | None) -> bool:
+def _differs(file: ListedFile, info: ObjectInfo | None) -> bool:
     if info is None:
         return False
     return _known(file) != (info.etag, info.size, info.content_type, info.storage_class)
 
 
-def _cursor_of(file: FileUpload) -> str:
+def _cursor_of(file: ListedFile) -> str:
     """Return the position behind ``file``: its time, and what tells it from others of that time."""
     microseconds = file.uploaded_at.microsecond % 1000
     return f"ts:{isoformat(file.uploaded_at, milliseconds=True)}:{microseconds:03}-{file.id}"
 
 
-def _behind(cursor: str) -> ColumnElement[bool]:
-    """Return the condition of files that stand behind the cursor.
+def _place_of(cursor: str) -> tuple[datetime, int]:
+    """Return the time and the id that the cursor's files stand behind.
 
     Raises:
         InvalidInput: it is none of ours.
@@ -131,7 +139,6 @@ def _behind(cursor: str) -> ColumnElement[bool]:
     if found is None or moment is None:
         raise InvalidInput.of("cursor", "cursor is not valid. Send next_cursor of a page as it is.")
     if found[3] is None:
-        return FileUpload.uploaded_at < moment
+        return moment, 0
     moment += timedelta(microseconds=int(found[2]))
-    file_id = min(int(found[3]), MAX_ID)
-    return tuple_(FileUpload.uploaded_at, FileUpload.id) < tuple_(moment, file_id)
+    return moment, min(int(found[3]), MAX_ID)

@@ -6,7 +6,7 @@ import mimetypes
 from dataclasses import dataclass
 from itertools import islice
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
@@ -16,8 +16,9 @@ from softfactory.services.access import holds_its_key
 from softfactory.services.drive.entries import Entry, tier_of
 from softfactory.services.drive.listing_cache import ListingCache
 from softfactory.services.drive.recent_list import EntryPage
+from softfactory.services.drive.skipping import pass_over
 from softfactory.services.drive.storage_view import StorageView
-from softfactory.services.generations import generation_of
+from softfactory.services.listed_file import LISTED, ListedFile
 from softfactory.services.newest import count_files
 from softfactory.storage.base import ObjectSummary, Storage
 
@@ -26,6 +27,10 @@ COUNTED = 10_000
 
 FAR = 2**40
 """More files than anybody has; pages behind are as empty as this one."""
+
+_ROWS = select(*LISTED).where(
+    FileUpload.file_key.in_(bindparam("keys", expanding=True)), holds_its_key()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +55,15 @@ class StorageList:
         """
         after = "" if cursor is None else _key_of(cursor)
         skip = min((page - 1) * per_page, FAR) if cursor is None else 0
-        # Read first: what changes while storage is listed makes the page one of the past.
-        generation = generation_of(self.session, user.id)
+        # Read with the user: what changes while storage is listed makes the page one of the past.
+        generation = user.files_generation
         position = base64.urlsafe_b64encode(after.encode()).decode()
-        name = f"drive-v3:{user.uuid}:{generation}:{per_page}:{skip}:{position}"
+        name = f"drive-list:{user.uuid}:{generation}:{per_page}:{skip}:{position}"
         cached = self.cache.get(name) if use_cache else None
         if cached is not None:
             return cached
         view = StorageView.of(self.session, self.storage, user, self.clock())
-        total = f"drive-v3:{user.uuid}:{generation}:total"
+        total = f"drive-list:{user.uuid}:{generation}:total"
         built = self._build(view, after, skip, per_page, total if use_cache else None)
         if view.is_settled and (use_cache or not view.recent):
             self.cache.put(name, built, view.true_until)
@@ -68,7 +73,8 @@ class StorageList:
     def _build(
         self, view: StorageView, after: str, skip: int, per_page: int, known_total: str | None
     ) -> EntryPage:
-        found = [*islice(view.objects(after, skip + per_page), skip, skip + per_page + 1)]
+        position, left = pass_over(view, after, skip)
+        found = [*islice(view.objects(position, left + per_page), left, left + per_page + 1)]
         shown = found[:per_page]
         is_whole = not after and not skip and len(found) <= per_page
         counted = self.cache.get(known_total) if known_total and not is_whole else None
@@ -81,16 +87,18 @@ class StorageList:
 
     def _total(self, view: StorageView) -> int:
         known = count_files(self.session, view.user.id, now=view.now)
-        return known if known > COUNTED else sum(1 for _ in view.objects("", COUNTED))
+        if known > COUNTED:
+            return known
+        position, left = pass_over(view, "", FAR)
+        return FAR - left + sum(1 for _ in view.objects(position, COUNTED))
 
     def _entries(self, view: StorageView, shown: list[ObjectSummary]) -> list[Entry]:
-        keys = [each.key for each in shown]
-        query = select(FileUpload).where(FileUpload.file_key.in_(keys), holds_its_key())
-        rows = {**view.waiting, **{row.file_key: row for row in self.session.scalars(query)}}
+        found = self.session.connection().execute(_ROWS, {"keys": [each.key for each in shown]})
+        rows = {**view.waiting, **{row.file_key: row for row in map(ListedFile._make, found)}}
         return [_entry(each, rows.get(each.key)) for each in shown]
 
 
-def _entry(found: ObjectSummary, row: FileUpload | None) -> Entry:
+def _entry(found: ObjectSummary, row: ListedFile | None) -> Entry:
     if row is not None:
         return Entry.of(
             row,

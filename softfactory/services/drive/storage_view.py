@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from softfactory.models import FileUpload, UploadStatus, User
 from softfactory.services.access import has_expired, is_alive
 from softfactory.services.drive.listing_cache import PAGE_LIFETIME
+from softfactory.services.listed_file import LISTED, ListedFile
 from softfactory.storage.base import MAX_LIST_LIMIT, ObjectSummary, Storage
 from softfactory.storage.keys import STAGING_FOLDER, is_staging
 
@@ -23,6 +24,31 @@ MAX_RECENT = 1000
 
 OPEN = (UploadStatus.PENDING.value, UploadStatus.UPLOADING.value)
 
+# Made once: every page waits for them.
+_NOW = bindparam("now", type_=FileUpload.uploaded_at.type)
+_MINE = FileUpload.user_id == bindparam("user_id")
+_OPEN = (
+    select(FileUpload.staging_key, *LISTED)
+    .where(_MINE, FileUpload.status.in_(OPEN))
+    .order_by(FileUpload.id.desc())
+)
+_EXPIRED = select(FileUpload.file_key).where(_MINE, has_expired(_NOW))
+_NEXT_EXPIRY = select(func.min(FileUpload.expires_at)).where(
+    _MINE, FileUpload.status == UploadStatus.COMPLETED.value, FileUpload.expires_at > _NOW
+)
+_RECENT = (
+    select(
+        FileUpload.file_key,
+        FileUpload.file_size,
+        func.coalesce(FileUpload.etag, ""),
+        FileUpload.uploaded_at,
+        FileUpload.storage_tier,
+    )
+    .where(_MINE, is_alive(_NOW), FileUpload.uploaded_at > bindparam("since"))
+    .order_by(FileUpload.uploaded_at.desc())
+    .limit(MAX_RECENT)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class StorageView:
@@ -31,6 +57,7 @@ class StorageView:
     Attributes:
         recent: files completed within the last five minutes.
         waiting: rows of uploads that are not confirmed, by the key of the file to be.
+        arrived: their bytes in storage, by the same key.
         expired: keys that storage still has and nobody may see.
         is_settled: no drive upload is open, whose bytes would come to storage without our knowing.
         true_until: when the next file expires, or five minutes from now.
@@ -40,7 +67,7 @@ class StorageView:
     user: User
     now: datetime
     recent: list[ObjectSummary]
-    waiting: dict[str, FileUpload]
+    waiting: dict[str, ListedFile]
     arrived: dict[str, ObjectSummary]
     expired: set[str]
     is_settled: bool
@@ -49,33 +76,27 @@ class StorageView:
     @classmethod
     def of(cls, session: Session, storage: Storage, user: User, now: datetime) -> Self:
         """Return the view of this moment."""
-        mine = FileUpload.user_id == user.id
-        completed = FileUpload.status == UploadStatus.COMPLETED.value
-        open_ = session.scalars(
-            select(FileUpload)
-            .where(mine, FileUpload.status.in_(OPEN))
-            .order_by(FileUpload.id.desc())
-        ).all()
-        expired = session.scalars(select(FileUpload.file_key).where(mine, has_expired(now)))
-        next_expiry = session.scalar(
-            select(func.min(FileUpload.expires_at)).where(
-                mine, completed, FileUpload.expires_at > now
-            )
-        )
-        staged = {row.staging_key: row for row in open_ if is_staging(row.staging_key or "")}
-        arrived = _staged_objects(storage, user) if staged else []
+        connection = session.connection()
+        values = {"user_id": user.id, "now": now, "since": now - RECENT}
+        staged = {
+            key: ListedFile._make(columns)
+            for key, *columns in connection.execute(_OPEN, values)
+            if is_staging(key or "")
+        }
+        arrived = {
+            staged[each.key].file_key: each
+            for each in (_staged_objects(storage, user) if staged else ())
+            if each.key in staged
+        }
+        next_expiry = connection.execute(_NEXT_EXPIRY, values).scalar()
         return cls(
             storage=storage,
             user=user,
             now=now,
-            recent=_recent(session, user, now),
-            waiting={
-                staged[each.key].file_key: staged[each.key]
-                for each in arrived
-                if each.key in staged
-            },
-            arrived={each.key: each for each in arrived},
-            expired={*expired},
+            recent=[ObjectSummary(*columns) for columns in connection.execute(_RECENT, values)],
+            waiting={key: staged[each.key] for key, each in arrived.items()},
+            arrived=arrived,
+            expired={*connection.execute(_EXPIRED, values).scalars()},
             is_settled=not staged,
             true_until=min(next_expiry or now + PAGE_LIFETIME, now + PAGE_LIFETIME),
         )
@@ -85,7 +106,7 @@ class StorageView:
         last = after
         stored = self._stored(after, min(wanted + 1, MAX_LIST_LIMIT))
         # Of one key, storage's own word comes first.
-        for each in heapq.merge(stored, self._unlisted(after), key=lambda each: each.key):
+        for each in heapq.merge(stored, self.unlisted(after), key=lambda each: each.key):
             if each.key != last:
                 last = each.key
                 yield each
@@ -103,12 +124,9 @@ class StorageView:
     def _is_shown(self, key: str) -> bool:
         return not (key.endswith("/") or is_staging(key) or key in self.expired)
 
-    def _unlisted(self, after: str) -> list[ObjectSummary]:
-        """Return what the list of storage does not have yet, by the key it will have."""
-        waiting = [
-            replace(self.arrived[row.staging_key or ""], key=row.file_key)
-            for row in self.waiting.values()
-        ]
+    def unlisted(self, after: str) -> list[ObjectSummary]:
+        """Return what the list of storage may not have yet, in the order of its keys to be."""
+        waiting = [replace(each, key=key) for key, each in self.arrived.items()]
         # Where a file is there, an upload that is to replace it does not show.
         unlisted = {each.key: each for each in (*waiting, *self.recent) if each.key > after}
         return [unlisted[key] for key in sorted(unlisted)]
@@ -124,19 +142,3 @@ def _staged_objects(storage: Storage, user: User) -> list[ObjectSummary]:
         found.extend(page.objects)
         position = page.next_start_after
     return found
-
-
-def _recent(session: Session, user: User, now: datetime) -> list[ObjectSummary]:
-    """Return the files that a list of storage might not show yet, the newest of them."""
-    query = select(
-        FileUpload.file_key,
-        FileUpload.file_size,
-        FileUpload.etag,
-        FileUpload.uploaded_at,
-        FileUpload.storage_tier,
-    ).where(FileUpload.user_id == user.id, is_alive(now), FileUpload.uploaded_at > now - RECENT)
-    newest = query.order_by(FileUpload.uploaded_at.desc()).limit(MAX_RECENT)
-    return [
-        ObjectSummary(key, size, etag or "", uploaded_at, storage_class)
-        for key, size, etag, uploaded_at, storage_class in session.execute(newest)
-    ]
