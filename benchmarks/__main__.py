@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.bench import Bench
 from benchmarks.cases import (
+    api,
     completing,
     forms,
     lists,
@@ -33,6 +34,7 @@ CASES: dict[str, Callable[[Bench], Section]] = {
     "list": lists.measure,
     "sign": signing.measure,
     "complete": completing.measure,
+    "api": api.measure,
 }
 
 ROOM = ROOT / ".bench"

@@ -1,14 +1,15 @@
 """What every case is given: a room, bodies, the number of rounds, and the servers."""
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from benchmarks.bodies import GIB, MIB, Bodies
 from benchmarks.servers import copyparty, nginx
+from benchmarks.servers.backing import AbsentError, backing
 from benchmarks.servers.copyparty import Copyparty
 from benchmarks.servers.nginx import Nginx
 from benchmarks.servers.service import Service
@@ -38,11 +39,14 @@ class Bench:
 
     @contextmanager
     def service(
-        self, name: str = "service", fill: Callable[[Service], None] = lambda _: None
+        self,
+        name: str = "service",
+        fill: Callable[[Service], None] = lambda _: None,
+        settings: Mapping[str, str] | None = None,
     ) -> Iterator[Service]:
         """Yield a fresh service that ``fill`` has filled, and remove it afterwards."""
         room = self.room / name
-        service = Service(room)
+        service = Service(room, settings)
         fill(service)
         service.start()
         try:
@@ -50,6 +54,20 @@ class Bench:
         finally:
             service.stop()
             shutil.rmtree(room)
+
+    @contextmanager
+    def scaled_service(
+        self, name: str, fill: Callable[[Service], None]
+    ) -> Iterator[Service | None]:
+        """Yield one on PostgreSQL, Redis and S3, or None where one of these is not to be had."""
+        with ExitStack() as stack:
+            try:
+                settings = stack.enter_context(backing())
+            except AbsentError as error:
+                print(f"{error} The service's columns on it stay empty.")
+                yield None
+                return
+            yield stack.enter_context(self.service(name, fill, settings))
 
     @contextmanager
     def nginx(self) -> Iterator[Nginx | None]:

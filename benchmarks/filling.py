@@ -1,12 +1,23 @@
 """A service with very many files, written straight into its two databases by SQLite itself.
 
-There are rows only: no list looks at a file's bytes.
+There are rows only: no list looks at a file's bytes. ``fill_with_objects`` writes the bytes too.
 """
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import insert, select
 
 from benchmarks.servers.service import USERNAME, Service
+from softfactory.clock import utc_now
+from softfactory.http.extensions import db
+from softfactory.http.runtime import runtime
+from softfactory.models import FileUpload, UploadStatus, User
+from softfactory.storage.base import ObjectInfo
+from softfactory.storage.keys import Key
 from softfactory.storage.local.schema import connect
 
 # The order of the keys is not that of the times: files come in whatever their names are. 7919 is
@@ -55,3 +66,37 @@ def _insert(database: sqlite3.Connection, statement: str, values: dict[str, int]
     database.execute("PRAGMA cache_size = -1000000")
     database.execute(statement, values)
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def fill_with_objects(service: Service, count: int) -> None:
+    """Give the service's account ``count`` small files of yesterday, whatever it stands on."""
+    with service.inside():
+        storage = runtime().storage
+
+        def put(number: int) -> ObjectInfo:
+            key = Key(f"{USERNAME}/file-{number:07}.pdf")
+            return storage.put(key, [b"%PDF-1.4\n"], content_type="application/pdf")
+
+        with ThreadPoolExecutor(8) as pool:
+            stored = [*pool.map(put, range(count))]
+        user_id = db.session.scalar(select(User.id).where(User.username == USERNAME))
+        rows = [_row_of(number, info, user_id) for number, info in enumerate(stored)]
+        db.session.execute(insert(FileUpload), rows)
+        db.session.commit()
+
+
+def _row_of(number: int, info: ObjectInfo, user_id: int | None) -> dict[str, Any]:
+    # Files of the last five minutes are looked for in the database, and are never cached.
+    moment = utc_now() - timedelta(days=1) + timedelta(seconds=number)
+    return {
+        "user_id": user_id,
+        "file_key": info.key,
+        "original_filename": Key(info.key).filename,
+        "file_size": info.size,
+        "content_type": info.content_type,
+        "category": "document",
+        "etag": info.etag,
+        "status": UploadStatus.COMPLETED.value,
+        "uploaded_at": moment,
+        "last_activity_at": moment,
+    }

@@ -12,16 +12,16 @@ from benchmarks.rounds import Samples
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A bound from design.md, "Speed to reach".
+    """A bound from design.md, "Speed to reach", or a ratio that is only told.
 
     Attributes:
         column: whose figure is bounded.
-        bound: of the figure, or of its ratio to that of ``against``.
+        bound: of the figure, or of its ratio to that of ``against``; None where nothing bounds it.
         is_floor: whether more is better.
     """
 
     column: str
-    bound: float
+    bound: float | None
     against: str = ""
     is_floor: bool = False
 
@@ -34,9 +34,9 @@ class Goal:
         return [a / b for a, b in zip(ours, theirs, strict=False) if b]
 
     def is_met(self, samples: Samples) -> bool | None:
-        """Whether the median keeps the bound; None where nothing was measured."""
+        """Whether the median keeps the bound; None where there is no bound, or no figure."""
         reached = self.reached(samples)
-        if not reached:
+        if not reached or self.bound is None:
             return None
         median = statistics.median(reached)
         return median >= self.bound if self.is_floor else median <= self.bound
@@ -67,6 +67,8 @@ class Row:
 
     def in_words(self, goal: Goal) -> str:
         """Return a goal of this row in words."""
+        if goal.bound is None:
+            return f"ratio to {goal.against}"
         sign = "≥" if goal.is_floor else "≤"
         if goal.against:
             return f"{sign} {goal.bound:g} of {goal.against}"

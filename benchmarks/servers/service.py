@@ -1,13 +1,18 @@
-"""The service in its embedded form: gunicorn, SQLite, local disk, fsync on, tokens checked."""
+"""The service under gunicorn, in its embedded form where no settings say otherwise.
+
+The embedded form: SQLite, local disk, fsync on, tokens checked.
+"""
 
 import json
 import secrets
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks.client.wire import Connection, expect, head
-from tests.e2e.server import Server
+from tests.e2e.server import Server, inside
 
 NAME = "service"
 USERNAME = "bench"
@@ -21,8 +26,13 @@ class Service:
 
     name = NAME
 
-    def __init__(self, room: Path) -> None:
-        """Make its database and account in ``room``; ``start`` starts it."""
+    def __init__(self, room: Path, settings: Mapping[str, str] | None = None) -> None:
+        """Make its schema and account; ``start`` starts it.
+
+        Args:
+            room: where its log lies and, where ``settings`` name no other place, all else.
+            settings: variables of config.py.
+        """
         room.mkdir(parents=True, exist_ok=True)
         self.database, self.media = room / "service.db", room / "media"
         self._server = Server(
@@ -34,6 +44,7 @@ class Service:
                 "MEDIA_ROOT": str(self.media),
                 "MAX_FILE_UPLOAD_SIZE": str(_MAX_FILE_SIZE),
                 "RATELIMIT_ENABLED": "false",
+                **(settings or {}),
             },
             log=room / "service.log",
         )
@@ -50,6 +61,10 @@ class Service:
         """Log in anew; a token lives for an hour."""
         credentials = {"username": USERNAME, "password": _PASSWORD}
         self.token = self.call("POST", "/api/auth/login", credentials)["access_token"]
+
+    def inside(self) -> AbstractContextManager[None]:
+        """Return an application context on its database and storage."""
+        return inside(self._server)
 
     @property
     def port(self) -> int:
