@@ -169,7 +169,8 @@ class FilesMachine(RuleBasedStateMachine):
         person.files[target] = person.files.pop(key)
         if target != key and person.files[target].tier == "restored":
             # S3 renames by a copy, which is archived as the original was; local storage moves it.
-            status = person.caller.get(f"/api/files/{quote(target)}/download_file/").status_code
+            path = f"/api/files/{quote(target)}/download_file/"
+            status = person.caller.get(path, buffered=True).status_code
             assert status in (200, 202)
 
     @rule(user=USERS, pick=PICKS, hours=st.none() | st.integers(1, 3))
