@@ -71,7 +71,7 @@ class FileStore:
 
     def path(self, name: str) -> Path:
         """Return where the file of that name lies."""
-        return self._directory / name[:2] / name[2:4] / name
+        return self._directory / f"{name[:2]}/{name[2:4]}/{name}"
 
     def remove(self, names: list[str]) -> None:
         """Remove files that the index no longer refers to; the sweep takes those that resist."""
