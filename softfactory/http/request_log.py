@@ -9,7 +9,8 @@ import random
 import re
 import sys
 import time
-from typing import TextIO
+from contextlib import suppress
+from typing import Any, TextIO
 
 import structlog
 from flask import Flask, Response, g, request
@@ -20,63 +21,88 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 log = structlog.get_logger(__name__)
 
 
-def configure_logging(*, as_json: bool) -> None:
-    """Send every log of the process to standard error: JSON lines, or text for people."""
-    renderer: structlog.types.Processor = (
-        structlog.processors.JSONRenderer()
-        if as_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    shared: list[structlog.types.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
-    handler = _Lines()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                renderer,
-            ],
-        )
-    )
-    handler.set_name("softfactory")
-    root = logging.getLogger()
-    root.handlers = [h for h in root.handlers if h.get_name() != "softfactory"] + [handler]
-    root.setLevel(logging.INFO)
-    # No line shows them, and each would be asked for (logging HOWTO, Optimization).
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+class _Output(logging.Handler):
+    """Where all lines go: our own events straight, those of libraries through ``logging``.
 
-
-class _Lines(logging.StreamHandler[TextIO]):
-    """Writes each record by one system call, so that no thread waits for another's.
-
-    The kernel keeps writes to one file or pipe apart: to a pipe up to 4 KiB (pipe(7), PIPE_BUF).
+    Each line is one system call, so that no thread waits for another's. The kernel keeps writes to
+    one file or pipe apart: to a pipe up to 4 KiB (pipe(7), PIPE_BUF).
     """
+
+    stream: TextIO
+    renderer: structlog.types.Processor
 
     def createLock(self) -> None:  # noqa: N802  # logging's name
         self.lock = None
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            line = f"{self.format(record)}\n".encode(errors="backslashreplace")
-            os.write(self.stream.fileno(), line)
+            self.write(self.format(record))
         except Exception:  # noqa: BLE001  # as logging's own handlers: a log line fails no request
             self.handleError(record)
+
+    def write(self, line: str) -> None:
+        with suppress(OSError):  # as above
+            os.write(self.stream.fileno(), f"{line}\n".encode(errors="backslashreplace"))
+
+    def render(self, logger: Any, name: str, event: structlog.types.EventDict) -> Any:  # noqa: ANN401  # structlog's
+        return self.renderer(logger, name, event)
+
+
+_output = _Output()
+
+
+class _Logger:
+    """What structlog gives rendered lines of the module ``name`` to."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    info = warning = error = critical = staticmethod(_output.write)
+
+
+_SHARED: list[structlog.types.Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+_RENDERED: list[structlog.types.Processor] = [
+    structlog.processors.format_exc_info,
+    _output.render,
+]
+# One list for the process: loggers keep the one that they first saw.
+_PROCESSORS = [*_SHARED, *_RENDERED]
+
+
+def configure_logging(*, as_json: bool, stream: TextIO | None = None) -> None:
+    """Send every log of the process to a stream: JSON lines, or text for people.
+
+    Args:
+        stream: a file or pipe; standard error where there is none.
+    """
+    _output.stream = stream or sys.stderr
+    _output.renderer = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=_output.stream.isatty())
+    )
+    structlog.configure(
+        processors=_PROCESSORS,
+        logger_factory=_Logger,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        cache_logger_on_first_use=True,
+    )
+    _output.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_SHARED,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_RENDERED],
+        )
+    )
+    root = logging.getLogger()
+    root.addHandler(_output)  # once, however often it is done
+    root.setLevel(logging.INFO)
+    # No line shows them, and each would be asked for (logging HOWTO, Optimization).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def _new_id() -> str:

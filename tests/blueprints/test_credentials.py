@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from flask import Flask
 
+from softfactory.http.request_log import configure_logging
 from softfactory.http.runtime import runtime
 from tests.conftest import Caller
 from tests.stacks import one_stack
@@ -370,20 +371,25 @@ def test_first_keys_made_at_once_share_one_user(app: Flask, alice: Caller) -> No
 
 
 @on_s3
-def test_no_secret_is_ever_logged(alice: Caller, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_secret_is_ever_logged(
+    alice: Caller, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     caplog.set_level("DEBUG", logger="softfactory")
+    configure_logging(as_json=False)
 
     key = create(alice)
     session = send(alice, "POST", "temporary").get_json()
     rotated = rotate(alice, key["access_key_id"]).get_json()
 
+    written = capfd.readouterr().err
+    assert "path=/api/credentials" in written
     for secret in (
         key["secret_access_key"],
         rotated["secret_access_key"],
         session["secret_access_key"],
         session["session_token"],
     ):
-        assert secret not in caplog.text
+        assert secret not in caplog.text + written
 
 
 # --- AWS in trouble ---------------------------------------------------------------------------

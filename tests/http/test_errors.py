@@ -22,6 +22,7 @@ from softfactory import errors
 from softfactory.http.errors import STATUSES, status_of
 from softfactory.http.extensions import db
 from softfactory.http.identity import public
+from softfactory.http.request_log import configure_logging
 from softfactory.http.runtime import runtime
 from softfactory.http.services import accounts
 from softfactory.http.tokens import issue_tokens
@@ -200,14 +201,17 @@ def test_a_database_that_does_not_answer_is_503_and_tells_nothing_but_when_to_co
 
 @one_stack
 def test_our_own_trouble_is_in_the_log_with_its_cause_and_the_request(
-    raiser: Raiser, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    raiser: Raiser, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    configure_logging(as_json=True)
+
     answer = raiser.answer(RuntimeError(SECRET_TEXT))
 
-    crash = next(r for r in caplog.records if "request.crashed" in str(r.msg))
-    assert crash.levelname == "ERROR"
-    assert answer.headers["X-Request-ID"] in str(crash.msg)
-    assert SECRET_TEXT in str(crash.msg)
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    crash = next(line for line in lines if line["event"] == "request.crashed")
+    assert crash["level"] == "error"
+    assert crash["request_id"] == answer.headers["X-Request-ID"]
+    assert SECRET_TEXT in crash["exception"]
 
 
 # --- routes ---------------------------------------------------------------------------------------
