@@ -5,14 +5,14 @@ import os
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 from argon2 import PasswordHasher
-from botocore import loaders
 from coverage import Coverage
 from flask import Flask
 from flask.testing import FlaskClient
@@ -21,6 +21,7 @@ from hypothesis import settings
 from moto import mock_aws
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
+from werkzeug.routing import Rule
 
 from config import Config
 from softfactory.factory import create_app
@@ -57,13 +58,23 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("suite", deadline=None)
     settings.load_profile("suite")
     # Every new client reads the same 2 MB of JSON, for a third of a second; nothing changes them.
-    loaders.JSONFileLoader.load_file = _loaded_once(loaders.JSONFileLoader.load_file)  # type: ignore[method-assign]
+    botocore.session.create_loader = lru_cache(botocore.session.create_loader)
+    # Every new application compiles the same 74 rules, in two thirds of the time it takes.
+    Rule._compile_builder = _compiled_once(Rule._compile_builder)  # type: ignore[method-assign]
 
 
-def _loaded_once(load: Callable[..., Any]) -> Callable[..., Any]:
-    loader = loaders.JSONFileLoader()
-    loaded = cache(lambda path: load(loader, path))
-    return lambda _self, file_path: loaded(file_path)
+def _compiled_once(compile_builder: Callable[..., Any]) -> Callable[..., Any]:
+    compiled: dict[tuple[Any, ...], Any] = {}
+
+    def compile_once(rule: Rule, append_unknown: bool = True) -> Any:
+        what = (rule.rule, rule.merge_slashes, append_unknown)
+        if rule.defaults or rule.subdomain or rule.host:
+            return compile_builder(rule, append_unknown)
+        if what not in compiled:
+            compiled[what] = compile_builder(rule, append_unknown)
+        return compiled[what]
+
+    return compile_once
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

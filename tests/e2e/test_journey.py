@@ -11,6 +11,12 @@ from tests import samples
 from tests.e2e.person import PASSWORD, Person
 from tests.e2e.server import Server
 
+ON_LOCAL_DISK = pytest.mark.parametrize("storage_environment", ["local"], indirect=True)
+"""For what no storage has a part in."""
+
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what no database has a part in."""
+
 
 @pytest.fixture
 def john(make_server: Callable[..., Server], tmp_path: Path) -> Person:
@@ -43,6 +49,7 @@ def test_a_real_file_goes_up_comes_back_the_same_and_goes_away(john: Person) -> 
     assert john.call("GET", "/api/files").json()["total"] == 0
 
 
+@ON_SQLITE
 def test_unsigned_urls_give_no_bytes(john: Person) -> None:
     uploaded = john.call("POST", "/api/files/upload", files={"file": ("a.png", samples.png())})
 
@@ -51,6 +58,7 @@ def test_unsigned_urls_give_no_bytes(john: Person) -> None:
     assert response.status_code == 403
 
 
+@ON_LOCAL_DISK
 def test_logging_out_ends_the_tokens(john: Person) -> None:
     tokens = john.log_in()
 
@@ -61,6 +69,7 @@ def test_logging_out_ends_the_tokens(john: Person) -> None:
     assert john.call("POST", "/api/auth/refresh", json=renewal).status_code == 401
 
 
+@ON_LOCAL_DISK
 def test_an_operator_makes_an_account_without_mail(
     make_server: Callable[..., Server], tmp_path: Path
 ) -> None:
@@ -74,6 +83,7 @@ def test_an_operator_makes_an_account_without_mail(
     assert jane.call("GET", "/api/auth/me").json()["username"] == "jane"
 
 
+@ON_SQLITE
 def test_storage_check_says_that_the_storage_works(make_server: Callable[..., Server]) -> None:
     checked = make_server().flask("storage", "check")
 

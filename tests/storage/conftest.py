@@ -1,10 +1,8 @@
 """Runs each contract test on every storage that can what the test needs."""
 
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 
-import botocore.session
 import pytest
 
 from softfactory.storage.base import Storage
@@ -37,14 +35,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     needed = {need for mark in metafunc.definition.iter_markers("needs") for need in mark.args}
     able = [name for name, capabilities in CAPABILITIES.items() if needed <= capabilities]
     metafunc.parametrize("backend", [pytest.param(n, marks=_marks(n)) for n in able], indirect=True)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def service_descriptions_read_once() -> Iterator[None]:
-    """Let all clients share what botocore reads of S3: hundreds are made, 0.1 s each without."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.session, "create_loader", lru_cache(botocore.session.create_loader))
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import pytest
 from softfactory.errors import ObjectNotFound
 from softfactory.storage.base import Storage
 from softfactory.storage.keys import FolderKey, Key
-from tests.storage.backends import NO_VERSIONS, VERSIONS, Backend
+from tests.storage.backends import NO_VERSIONS, QUICK, VERSIONS, Backend
 from tests.storage.samples import MIB, SPECIAL_KEYS, names, payload, pieces, read, store
 
 KEY = Key("a/b")
@@ -115,6 +115,7 @@ def test_deleting_one_key_twice_in_a_batch_is_no_error(storage: Storage) -> None
     assert names(storage) == []
 
 
+@pytest.mark.needs(QUICK)
 def test_more_than_a_thousand_are_deleted_at_once(storage: Storage) -> None:
     """S3 takes 1000 keys a request; the first, the 1000th, the 1001st and the last exist."""
     keys = [Key(f"n/{number:04}") for number in range(1205)]
