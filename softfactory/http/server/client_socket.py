@@ -3,6 +3,8 @@
 import socket
 from typing import Any, Self
 
+from softfactory.processors import run_anywhere
+
 TOGETHER = 256 * 1024
 """Bytes of a body that are worth copying behind its head."""
 
@@ -53,5 +55,6 @@ class ClientSocket(socket.socket):
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:  # noqa: ANN401  # as socket's
         """Send a part of ``file``, behind what is kept."""
+        run_anywhere()  # the kernel has much to do, and the interpreter nothing
         self.flush(socket.MSG_MORE)
         return super().sendfile(file, offset, count)

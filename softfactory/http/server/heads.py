@@ -33,3 +33,8 @@ def is_worth_a_thread(received: bytes | bytearray) -> bool:
         return True
     # The client waits to be told to go on, or the length is none.
     return _OTHERWISE.search(received, 0, end) is not None
+
+
+def is_small(content_length: str, transfer_encoding: str) -> bool:
+    """Whether a request with these fields, which gunicorn has checked, has a small body or none."""
+    return not transfer_encoding and int(content_length or 0) <= SMALL_BODY

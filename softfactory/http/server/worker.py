@@ -17,6 +17,7 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 
 from softfactory.http.server.client_socket import ClientSocket
 from softfactory.http.server.connections import Connection
+from softfactory.http.server.heads import is_small
 from softfactory.http.server.lobby import Lobby
 from softfactory.http.server.refusals import INTERNAL, refusal_of
 from softfactory.http.server.request_body import is_left, straight
@@ -27,6 +28,7 @@ from softfactory.http.server.succession import (
     has_successor,
     is_replaced,
 )
+from softfactory.processors import run_anywhere, settle, stay_home
 
 TICK = 1.0
 """Seconds between two looks at what has taken too long."""
@@ -74,6 +76,11 @@ class PatientWorker(ThreadWorker):
         application = self.wsgi
 
         def serve(environ: dict[str, Any], start_response: Any) -> Any:  # noqa: ANN401  # WSGI
+            length, encoding = (
+                environ.get("CONTENT_LENGTH", ""),
+                environ.get("HTTP_TRANSFER_ENCODING", ""),
+            )
+            (stay_home if is_small(length, encoding) else run_anywhere)()
             environ[STOPPING] = self._stopped_at is not None and not is_replaced(self)
             body = environ["wsgi.input"] = straight(environ["wsgi.input"])
             answer = application(environ, start_response)
@@ -181,6 +188,7 @@ class PatientWorker(ThreadWorker):
         self.wait_for_and_dispatch_events(timeout=min(TICK, left) if left > 0 else TICK)
         if monotonic() - self._ticked_at >= TICK / 2:
             self._ticked_at = monotonic()
+            settle()
             self._lobby.expire()
             self.murder_keepalived()  # those of TLS, which are not in the lobby
             self.murder_pending()
