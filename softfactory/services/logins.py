@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
 from softfactory.models import LoginSession, User
-from softfactory.services.look_up import look_up_object
+from softfactory.services.look_up import columns_of, look_up_object
 
 # Made once: every request with a token waits for it.
 _WHOSE = (
-    select(User)
+    columns_of(User)
     .join(LoginSession, LoginSession.user_id == User.id)
     .where(LoginSession.id == bindparam("login"), LoginSession.expires_at > bindparam("now"))
 )
@@ -41,7 +41,9 @@ class Logins:
 
     def identify(self, session_id: str) -> User | None:
         """Return whose live login this is, or None; one indexed query."""
-        return look_up_object(self.session, _WHOSE, {"login": session_id, "now": self.clock()})
+        return look_up_object(
+            self.session, User, _WHOSE, {"login": session_id, "now": self.clock()}
+        )
 
     def end(self, session_id: str) -> None:
         """End one login."""

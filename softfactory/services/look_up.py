@@ -3,78 +3,97 @@
 On PostgreSQL that is one round trip instead of three, on SQLite one turn of the interpreter's lock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Select
+from sqlalchemy import Select, select
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Session, make_transient_to_detached
+from sqlalchemy.orm.util import identity_key
 
-T = TypeVar("T")
+M = TypeVar("M", bound=DeclarativeBase)
 
-ALONE = "sqlite_alone"
-"""The execution option of a connection that begins no transaction (``configure_sqlite``)."""
+Rows = Sequence[Sequence[Any]]
 
-_AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT"}
+_Convert = Callable[[Any], Any]
 
 
 def look_up(
     engine: Engine, statement: Select[*tuple[Any, ...]], parameters: Mapping[str, Any]
-) -> Sequence[tuple[Any, ...]]:
+) -> Rows:
     """Return the rows that ``statement`` finds, without a transaction.
 
     Args:
-        statement: made once for the process; it selects what the driver itself has types for.
+        statement: made once for the process.
     """
-    if _is_sqlite(engine):
+    if engine.dialect.name == "sqlite":
         # SQLAlchemy's execution takes ten times as long as SQLite's.
         prepared = _prepared(statement, engine.dialect)
         with closing(engine.raw_connection()) as driver, closing(driver.cursor()) as cursor:
             cursor.execute(prepared.text, prepared.arguments(parameters))
-            return [*cursor.fetchall()]
-    with engine.connect().execution_options(**_AUTOCOMMIT) as connection:
+            return [prepared.row(found) for found in cursor.fetchall()]
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         return connection.execute(statement, parameters).all()
 
 
-def look_up_object(
-    session: Session, statement: Select[T], parameters: Mapping[str, Any]
-) -> T | None:
-    """Return the object that ``statement`` finds, without a transaction where none is under way.
+def columns_of(model: type[DeclarativeBase]) -> Select[*tuple[Any, ...]]:
+    """Return the beginning of a statement for ``look_up_object``."""
+    return select(*model.__table__.columns)
 
-    The session has a connection afterwards, as behind any query: commit to let go of it.
+
+def look_up_object(
+    session: Session,
+    model: type[M],
+    statement: Select[*tuple[Any, ...]],
+    parameters: Mapping[str, Any],
+) -> M | None:
+    """Return the object that ``statement`` finds first, as if the session had loaded it; or None.
+
+    Args:
+        statement: begun by ``columns_of(model)``, and made once for the process.
     """
-    if not session.in_transaction():
-        alone = {ALONE: True} if _is_sqlite(session.get_bind().engine) else _AUTOCOMMIT
-        session.connection(execution_options=alone)
-    return session.scalar(statement, parameters)
+    rows = look_up(session.get_bind().engine, statement, parameters)
+    if not rows:
+        return None
+    found = model(**dict(zip(model.__table__.columns.keys(), rows[0], strict=True)))
+    make_transient_to_detached(found)
+    known: M | None = session.identity_map.get(identity_key(instance=found))
+    if known is not None:
+        return known
+    session.add(found)
+    return found
 
 
 class _Prepared(NamedTuple):
-    """A statement as SQLite's driver takes it."""
+    """A statement as SQLite's driver takes it, and how its types and ours become each other."""
 
     text: str
-    types: list[tuple[str, Any]]
-    """Each parameter in its place, and what makes it the driver's; None takes it as it is."""
+    takes: list[tuple[str, _Convert]]
+    gives: list[_Convert]
 
     def arguments(self, parameters: Mapping[str, Any]) -> list[Any]:
-        return [
-            parameters[name] if convert is None else convert(parameters[name])
-            for name, convert in self.types
-        ]
+        return [convert(parameters[name]) for name, convert in self.takes]
+
+    def row(self, found: Sequence[Any]) -> Sequence[Any]:
+        return [convert(value) for convert, value in zip(self.gives, found, strict=True)]
 
 
 @lru_cache(maxsize=64)
 def _prepared(statement: Select[*tuple[Any, ...]], dialect: Dialect) -> _Prepared:
     compiled = statement.compile(dialect=dialect)
-    types = [
-        (name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect))
+    takes: list[tuple[str, _Convert]] = [
+        (name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect) or _as_is)
         for name in compiled.positiontup or ()
     ]
-    return _Prepared(str(compiled), types)
+    gives: list[_Convert] = [
+        column.type.dialect_impl(dialect).result_processor(dialect, None) or _as_is
+        for column in statement.selected_columns
+    ]
+    return _Prepared(str(compiled), takes, gives)
 
 
-def _is_sqlite(engine: Engine) -> bool:
-    return engine.dialect.name == "sqlite"
+def _as_is(value: Any) -> Any:  # noqa: ANN401  # any value
+    return value

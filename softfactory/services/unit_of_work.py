@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from softfactory.disk import FOR_DATABASES, has_room
 from softfactory.errors import StorageFull
-from softfactory.services.look_up import ALONE
 
 _IMMEDIATE = "sqlite_immediate"
 _PATIENCE = 30
@@ -119,9 +118,8 @@ def configure_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        if options.get(_IMMEDIATE, False):
+        if connection.get_execution_options().get(_IMMEDIATE, False):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-        elif not options.get(ALONE, False):
+        else:
             # It takes no lock and waits for nobody, so it goes past SQLAlchemy's machinery.
             connection.connection.cursor().execute("BEGIN").close()
