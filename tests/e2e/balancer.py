@@ -82,11 +82,10 @@ def _pass(source: socket.socket, target: socket.socket) -> None:
 
 
 @contextmanager
-def balancer(ports: list[int], port: int) -> Iterator[Balancer]:
-    """Run a balancer on ``port``; its clients have to hang up before the block ends."""
-    with socket.create_server(("127.0.0.1", port)) as listener:
-        running = Balancer(ports, listener)
-        try:
-            yield running
-        finally:
-            running.stop()
+def balancer(ports: list[int], listener: socket.socket) -> Iterator[Balancer]:
+    """Run a balancer on ``listener``; its clients have to hang up before the block ends."""
+    running = Balancer(ports, listener)
+    try:
+        yield running
+    finally:
+        running.stop()

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import requests
 from tests.conftest import REDIS, needs_postgresql, needs_redis
 from tests.e2e.balancer import Balancer, balancer
 from tests.e2e.edge import edge
-from tests.e2e.server import Server, free_port
+from tests.e2e.server import Server
 from tests.e2e.test_edge_stopping import wait_for
 
 pytestmark = [needs_postgresql, needs_redis]
@@ -103,12 +104,18 @@ def restart(server: Server, behind: Balancer, load: Load) -> None:
 
 
 @pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """What the balancer listens on, before it is there."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+@pytest.fixture
 def instances(
-    tmp_path: Path, sqlite_template: bytes, postgresql_url: str
+    tmp_path: Path, sqlite_template: bytes, postgresql_url: str, listener: socket.socket
 ) -> Iterator[tuple[str, str, list[Server]]]:
     """The balancer's URL, a token, and two instances on one database, Redis and storage."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with edge(
         tmp_path,
         sqlite_template,
@@ -126,11 +133,10 @@ def instances(
 
 
 def test_a_rolling_restart_under_load_loses_no_request_and_no_file(
-    instances: tuple[str, str, list[Server]],
+    instances: tuple[str, str, list[Server]], listener: socket.socket
 ) -> None:
     url, token, servers = instances
-    port = int(url.rpartition(":")[2])
-    with balancer([server.port for server in servers], port) as behind:
+    with balancer([server.port for server in servers], listener) as behind:
         wait_for(lambda: len(behind.ready) == 2)
 
         with Load(url, token) as load:

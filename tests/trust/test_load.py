@@ -23,8 +23,8 @@ MORE_MEMORY = 48
 pools come to keep, they keep in the first. In two minutes 1 MiB a second is found, in short runs
 only gross leaks are.
 """
-MORE_DESCRIPTORS = 8
-"""A worker, likewise: connections of pools to Redis, S3 and SQLite's files."""
+MORE_DESCRIPTORS = 24
+"""A worker, likewise: connections of pools to Redis and S3, and to SQLite, which take three each."""
 POOLED = 5
 """Database connections that a worker keeps (``factory``)."""
 
