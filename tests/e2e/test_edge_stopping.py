@@ -1,20 +1,18 @@
 """Stopping and restarting lose no request: readiness turns first, transfers end, nobody is cut."""
 
 import signal
-import threading
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
 
 import pytest
 import requests
 
 from tests.conftest import REDIS, needs_redis
 from tests.e2e.edge import Edge, edge
+from tests.e2e.load import Load
 from tests.e2e.raw_http import Raw
+from tests.e2e.waiting import wait_for
 
 SIZE = 30 * 1024 * 1024
 
@@ -32,14 +30,6 @@ def tell(server: Edge, what: signal.Signals) -> None:
     """Send a signal to gunicorn's master."""
     assert server.server.process is not None
     server.server.process.send_signal(what)
-
-
-def wait_for(is_so: Callable[[], bool]) -> None:
-    """Wait until it is so, ten seconds at most."""
-    deadline = time.monotonic() + 10
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def ready(server: Edge) -> int:
@@ -84,34 +74,18 @@ def test_transfers_in_flight_end_before_the_server_does(make_edge: Callable[...,
     assert server.server.process.wait(timeout=10) == 0
 
 
-class Load:
-    """Clients that ask all the time, each on a kept connection and on new ones."""
+class Questions(Load):
+    """Clients that ask who they are, two on a kept connection and two on new ones."""
 
     def __init__(self, server: Edge) -> None:
-        self.answers: Counter[object] = Counter()
-        self._server, self._is_over = server, threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(kept,)) for kept in (1, 1, 0, 0)]
+        super().__init__()
+        self._server = server
 
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        self.wait_for_more(20)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._is_over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def wait_for_more(self, number: int) -> None:
-        """Wait until so many more were answered."""
-        goal = self.answers.total() + number
-        wait_for(lambda: self.answers.total() >= goal)
-
-    def _ask(self, is_kept: int) -> None:
+    def work(self, number: int) -> None:
+        is_kept = number % 2
         session = requests.Session()
         url, headers = f"{self._server.url}/api/auth/me", self._server.bearer
-        while not self._is_over.is_set():
+        while not self.is_over.is_set():
             ask = session.get if is_kept else requests.get
             try:
                 self.answers[ask(url, headers=headers, timeout=10).status_code] += 1
@@ -124,7 +98,8 @@ def test_a_reload_under_load_loses_no_request_and_stays_ready(
     make_edge: Callable[..., Edge],
 ) -> None:
     server = make_edge("--workers", "2", REDIS_URL=REDIS, STOP_DELAY_SECONDS="3")
-    with Load(server) as load:
+    with Questions(server) as load:
+        load.wait_for_more(20)
         tell(server, signal.SIGHUP)
         heard = set()
         while server.server.log.read_text().count("Worker exiting") < 2:

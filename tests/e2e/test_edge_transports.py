@@ -24,7 +24,7 @@ from tests import samples
 from tests.e2e.edge import Edge, edge
 from tests.e2e.raw_http import Raw
 from tests.e2e.server import inside
-from tests.e2e.test_edge_stopping import wait_for
+from tests.e2e.waiting import wait_for
 
 MIB = 1024 * 1024
 BODY = samples.pdf(size=5 * MIB)

@@ -3,12 +3,10 @@
 import hashlib
 import secrets
 import socket
-import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 import requests
@@ -16,8 +14,9 @@ import requests
 from tests.conftest import REDIS, needs_postgresql, needs_redis
 from tests.e2e.balancer import Balancer, balancer
 from tests.e2e.edge import edge
+from tests.e2e.load import Load
 from tests.e2e.server import Server
-from tests.e2e.test_edge_stopping import wait_for
+from tests.e2e.waiting import wait_for
 
 pytestmark = [needs_postgresql, needs_redis]
 
@@ -30,44 +29,26 @@ PAUSE = 0.2
 """Seconds that a client waits between two files: what is tested is not how much load it takes."""
 
 
-class Load:
-    """Clients that upload a file and read it, all the time: two keep connections, two do not.
+class Uploads(Load):
+    """Clients that upload a file and read it: two keep connections, two do not.
 
     Attributes:
-        answers: how often each status came, or what came instead.
         stored: the hash of each file that a client was told is stored, by its key.
     """
 
     def __init__(self, url: str, token: str) -> None:
-        self.answers: Counter[object] = Counter()
+        super().__init__()
         self.stored: dict[str, str] = {}
         self._url, self._headers = url, {"Authorization": f"Bearer {token}"}
-        self._is_over = threading.Event()
-        self._threads = [threading.Thread(target=self._work, args=(n,)) for n in range(4)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._is_over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def wait_for_more(self, number: int) -> None:
-        """Wait until so many more were answered."""
-        goal = self.answers.total() + number
-        wait_for(lambda: self.answers.total() >= goal)
 
     def read(self, client: requests.Session, key: str) -> str:
         """Return the hash of a file's bytes."""
         answer = self._ask(client, "GET", f"/s3/download/{key}")
         return hashlib.sha256(answer.content).hexdigest()
 
-    def _work(self, number: int) -> None:
+    def work(self, number: int) -> None:
         client = requests.Session()
-        while not self._is_over.wait(PAUSE):
+        while not self.is_over.wait(PAUSE):
             if number % 2:
                 client.close()
                 client = requests.Session()
@@ -139,7 +120,7 @@ def test_a_rolling_restart_under_load_loses_no_request_and_no_file(
     with balancer([server.port for server in servers], listener) as behind:
         wait_for(lambda: len(behind.ready) == 2)
 
-        with Load(url, token) as load:
+        with Uploads(url, token) as load:
             load.wait_for_more(10)
             for server in servers:
                 restart(server, behind, load)
