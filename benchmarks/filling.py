@@ -16,6 +16,7 @@ from softfactory.clock import utc_now
 from softfactory.http.extensions import db
 from softfactory.http.runtime import runtime
 from softfactory.models import FileUpload, UploadStatus, User
+from softfactory.services.catalog.rows import told_by
 from softfactory.storage.base import ObjectInfo
 from softfactory.storage.keys import Key
 from softfactory.storage.local.schema import connect
@@ -88,14 +89,10 @@ def fill_with_objects(service: Service, count: int) -> None:
 def _row_of(number: int, info: ObjectInfo, user_id: int | None) -> dict[str, Any]:
     # Files of the last five minutes are looked for in the database, and are never cached.
     moment = utc_now() - timedelta(days=1) + timedelta(seconds=number)
-    return {
+    return told_by(info) | {
         "user_id": user_id,
         "file_key": info.key,
         "original_filename": Key(info.key).filename,
-        "file_size": info.size,
-        "content_type": info.content_type,
-        "category": "document",
-        "etag": info.etag,
         "status": UploadStatus.COMPLETED.value,
         "uploaded_at": moment,
         "last_activity_at": moment,

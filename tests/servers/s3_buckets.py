@@ -13,7 +13,9 @@ import requests
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from softfactory.storage.keys import Key
 from softfactory.storage.s3 import S3Storage
+from softfactory.storage.s3.listing import entries
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -78,8 +80,10 @@ def bucket_on(server: str) -> Iterator[Bucket]:
             yield _made(None)
     else:
         bucket = _made(ENDPOINT_URL)
-        yield bucket
-        _remove(bucket)
+        try:
+            yield bucket
+        finally:
+            _remove(bucket)
 
 
 def _made(endpoint_url: str | None) -> Bucket:
@@ -93,24 +97,24 @@ def _made(endpoint_url: str | None) -> Bucket:
     )
     client.create_bucket(Bucket=name)
     client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    storage = S3Storage(
-        bucket=name,
+    return Bucket(name, _adapter(name, endpoint_url), client)
+
+
+def _adapter(bucket: str, endpoint_url: str | None) -> S3Storage:
+    return S3Storage(
+        bucket=bucket,
         endpoint_url=endpoint_url,
         access_key_id=ACCESS_KEY_ID,
         secret_access_key=SECRET_ACCESS_KEY,
     )
-    return Bucket(name, storage, client)
 
 
 def _remove(bucket: Bucket) -> None:
-    for upload in bucket.client.list_multipart_uploads(Bucket=bucket.name).get("Uploads", []):
-        bucket.client.abort_multipart_upload(
-            Bucket=bucket.name, Key=upload["Key"], UploadId=upload["UploadId"]
+    storage = _adapter(bucket.name, ENDPOINT_URL)  # a test may have the other one refused
+    for upload in storage.list_multiparts():
+        storage.abort_multipart(Key(upload.key), upload.upload_id)
+    for page in storage.version_pages():
+        storage.delete_all(
+            {"Key": each["Key"], "VersionId": each["VersionId"]} for each in entries(page)
         )
-    pages = bucket.client.get_paginator("list_object_versions").paginate(Bucket=bucket.name)
-    for page in pages:
-        for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-            bucket.client.delete_object(
-                Bucket=bucket.name, Key=entry["Key"], VersionId=entry["VersionId"]
-            )
     bucket.client.delete_bucket(Bucket=bucket.name)
