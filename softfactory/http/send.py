@@ -100,12 +100,12 @@ def _attach_body(response: Response, stored: StoredObject, start: int, stop: int
     if request.method == "HEAD":
         stored.close()
         return
-    wrapper = request.environ.get("wsgi.file_wrapper")
-    file = stored.file()
     if stop - start <= IN_ONE_PIECE:
         with stored:
             response.set_data(b"".join(stored.chunks(start, stop)))
         return
+    wrapper = request.environ.get("wsgi.file_wrapper")
+    file = stored.file()
     if wrapper is None or file is None:
         response.response = _ClosingChunks(stored, start, stop)
         return

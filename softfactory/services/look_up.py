@@ -59,12 +59,15 @@ def look_up_object(
     if not rows:
         return None
     found = model(**dict(zip(model.__table__.columns.keys(), rows[0], strict=True)))
-    make_transient_to_detached(found)
     known: M | None = session.identity_map.get(identity_key(instance=found))
-    if known is not None:
-        return known
-    session.add(found)
-    return found
+    return as_loaded(session, found) if known is None else known
+
+
+def as_loaded(session: Session, row: M) -> M:
+    """Give ``row``, which says what the database has, to the session as if it had loaded it."""
+    make_transient_to_detached(row)
+    session.add(row)
+    return row
 
 
 class _Prepared(NamedTuple):

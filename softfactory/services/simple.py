@@ -78,8 +78,7 @@ class Simple:
             StorageError: it could not be deleted; it is still there.
         """
         key = self._find(user, name)
-        for failure in self.catalog.delete_many([key]):
-            raise failure.error
+        self.catalog.delete_one(key)
         return shown_key(user, key)
 
     def list(self, user: User, *, prefix: str, limit: int) -> list[Listed]:

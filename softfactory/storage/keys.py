@@ -32,6 +32,9 @@ with one such upload Ceph can no longer list any upload of the bucket."""
 STAGING_FOLDER = ".uploads/"
 """Below a user's ``<username>/`` root: bytes that were sent and are not confirmed yet."""
 
+LAST_CHARACTER = "\U0010ffff"
+"""The highest code point: behind a prefix, it stands after every key below that prefix."""
+
 
 class Key(str):
     """An object's name, valid by construction.

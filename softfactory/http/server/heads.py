@@ -4,6 +4,8 @@ A hint, and no more: gunicorn's parser alone decides what a request says.
 """
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 MAX_HEAD = 64 * 1024
 """Bytes of request line and fields together; an access token is about 500, a URL at most 8190."""
@@ -35,6 +37,7 @@ def is_worth_a_thread(received: bytes | bytearray) -> bool:
     return _OTHERWISE.search(received, 0, end) is not None
 
 
-def is_small(content_length: str, transfer_encoding: str) -> bool:
-    """Whether a request with these fields, which gunicorn has checked, has a small body or none."""
-    return not transfer_encoding and int(content_length or 0) <= SMALL_BODY
+def is_small(environ: Mapping[str, Any]) -> bool:
+    """Whether the body of a request, whose fields gunicorn has checked, is small or none."""
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    return length <= SMALL_BODY and not environ.get("HTTP_TRANSFER_ENCODING")

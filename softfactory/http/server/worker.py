@@ -76,11 +76,10 @@ class PatientWorker(ThreadWorker):
         application = self.wsgi
 
         def serve(environ: dict[str, Any], start_response: Any) -> Any:  # noqa: ANN401  # WSGI
-            length, encoding = (
-                environ.get("CONTENT_LENGTH", ""),
-                environ.get("HTTP_TRANSFER_ENCODING", ""),
-            )
-            (stay_home if is_small(length, encoding) else run_anywhere)()
+            if is_small(environ):
+                stay_home()
+            else:
+                run_anywhere()
             environ[STOPPING] = self._stopped_at is not None and not is_replaced(self)
             body = environ["wsgi.input"] = straight(environ["wsgi.input"])
             answer = application(environ, start_response)

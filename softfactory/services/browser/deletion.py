@@ -44,8 +44,7 @@ class Deletion:
         require_key(user, key)
         if not isinstance(key, FolderKey):
             if self._is_there(key):
-                for failure in self.catalog.delete_many([key]):
-                    raise failure.error
+                self.catalog.delete_one(key)
                 return
             if len(key.encode()) == MAX_KEY_BYTES:  # no room for a folder's slash
                 raise NotFound("Object not found.")

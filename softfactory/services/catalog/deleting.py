@@ -42,6 +42,15 @@ class Deleting(Rows):
                 self.storage.delete(Key(locked.file_key))
             return True
 
+    def delete_one(self, key: Key) -> None:
+        """Delete one object, and its row where it is a file; as ``delete_many``.
+
+        Raises:
+            StorageError: it could not be deleted; it is still there.
+        """
+        for failure in self.delete_many([key]):
+            raise failure.error
+
     def delete_many(self, keys: Sequence[Key]) -> list[DeleteFailure]:
         """Delete any number of objects and the rows of those that are files; return failures.
 

@@ -12,32 +12,25 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from softfactory.errors import Conflict, ObjectNotFound, StorageError
 from softfactory.models import FileUpload
-from softfactory.services.catalog.rows import RACES, Rows, told_by
+from softfactory.services.catalog.rows import FILES, RACES, Rows, told_by
 from softfactory.services.digest import Digest
 from softfactory.services.generations import raise_generations
 from softfactory.services.unit_of_work import statements, write
 from softfactory.storage.base import ObjectInfo
 from softfactory.storage.keys import Key
 
-_FILES = FileUpload.metadata.tables[FileUpload.__tablename__]
-
 _AS_BEFORE = (
-    _FILES.c.id == bindparam("seen_id"),
-    _FILES.c.file_key == bindparam("seen_key"),
-    _FILES.c.staging_key.is_(None),
-    _FILES.c.status == bindparam("seen_status"),
-    _FILES.c.etag.is_not_distinct_from(bindparam("seen_etag")),
-    _FILES.c.uploaded_at == bindparam("seen_uploaded_at"),
+    FILES.c.id == bindparam("seen_id"),
+    FILES.c.file_key == bindparam("seen_key"),
+    FILES.c.staging_key.is_(None),
+    FILES.c.status == bindparam("seen_status"),
+    FILES.c.etag.is_not_distinct_from(bindparam("seen_etag")),
+    FILES.c.uploaded_at == bindparam("seen_uploaded_at"),
 )
 """Nobody has put other bytes to the file's key since it was seen."""
 
-_TOLD = ("etag", "file_size", "content_type", "category", "storage_tier")
-_COMPLETED = ("status", "uploaded_at", "last_activity_at", "sha256", "expires_at")
-_COMPLETE = (
-    update(_FILES)
-    .where(*_AS_BEFORE)
-    .values({name: bindparam(name) for name in (*_TOLD, *_COMPLETED)})
-)
+_COMPLETE = update(FILES).where(*_AS_BEFORE)
+"""Sets the columns that it is executed with."""
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, make_transient_to_detached
+from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
 from softfactory.errors import Conflict
@@ -15,6 +15,7 @@ from softfactory.models.file_upload import new_object_id
 from softfactory.services.access import holds_its_key
 from softfactory.services.content_types import category_of
 from softfactory.services.generations import raise_generations
+from softfactory.services.look_up import as_loaded
 from softfactory.services.unit_of_work import statements, write
 from softfactory.storage.base import ObjectInfo, Storage, StorageClass
 from softfactory.storage.keys import Key, upload_key
@@ -30,8 +31,10 @@ _RESERVED = "files_reserved_here"
 _HOLDER = select(FileUpload).where(FileUpload.file_key == bindparam("key"), holds_its_key())
 _LOCKED_HOLDER = _HOLDER.with_for_update()
 
-_FILES = FileUpload.metadata.tables[FileUpload.__tablename__]
-_ADD = insert(_FILES).returning(_FILES.c.id)
+FILES = FileUpload.metadata.tables[FileUpload.__tablename__]
+"""The table, for statements that no object takes part in."""
+
+_ADD = insert(FILES).returning(FILES.c.id)
 _UNKNOWN = dict.fromkeys(
     ("staging_key", "etag", "sha256", "parent_content_type", "parent_object_id", "expires_at")
 )
@@ -65,9 +68,7 @@ class Rows:
                 raise_generations(connection, user_id)
         except IntegrityError:
             return None
-        file = FileUpload(**row)
-        make_transient_to_detached(file)  # as if it had been loaded
-        self.session.add(file)
+        file = as_loaded(self.session, FileUpload(**row))
         self.session.info.setdefault(_RESERVED, set()).add(file.id)
         return file
 

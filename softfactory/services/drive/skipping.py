@@ -2,10 +2,7 @@
 
 from softfactory.services.drive.storage_view import StorageView
 from softfactory.storage.base import Skipping
-from softfactory.storage.keys import STAGING_FOLDER
-
-_LAST = "\U0010ffff"
-"""The last character in key order; put behind a folder it stands for all that is in it."""
+from softfactory.storage.keys import LAST_CHARACTER, STAGING_FOLDER
 
 
 def pass_over(view: StorageView, after: str, count: int) -> tuple[str, int]:
@@ -38,5 +35,5 @@ def _stops(view: StorageView, after: str) -> dict[str, tuple[int, str]]:
     return {
         **{key: (0, key) for key in view.expired},
         **{each.key: (1, each.key) for each in view.unlisted(after)},
-        staging: (0, staging + _LAST),
+        staging: (0, staging + LAST_CHARACTER),
     }

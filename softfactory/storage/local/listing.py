@@ -7,10 +7,8 @@ from itertools import islice
 
 from softfactory.errors import InvalidInput
 from softfactory.storage.base import MAX_LIST_LIMIT, ObjectPage, ObjectSummary, Skipped
+from softfactory.storage.keys import LAST_CHARACTER
 from softfactory.storage.local.times import from_ticks
-
-_LAST = "\U0010ffff"
-"""The last character in key order; put behind a common prefix it stands for all of its keys."""
 
 _SURROGATES, _BEHIND_SURROGATES = 0xD800, 0xE000
 """Where the code points begin that no text may have, and where they end."""
@@ -70,7 +68,7 @@ def first_after(prefix: str) -> str | None:
         InvalidInput: ``prefix`` is not valid UTF-8.
     """
     _check(prefix)
-    kept = prefix.rstrip(_LAST)
+    kept = prefix.rstrip(LAST_CHARACTER)
     if not kept:
         return None
     code = ord(kept[-1]) + 1
@@ -103,7 +101,7 @@ def _common_prefix(key: str, prefix: str, delimiter: str) -> str:
 
 
 def _position(entry: ObjectSummary | str) -> str:
-    return entry + _LAST if isinstance(entry, str) else entry.key
+    return entry + LAST_CHARACTER if isinstance(entry, str) else entry.key
 
 
 def _behind(start_after: str, prefix: str, delimiter: str) -> str | None:
@@ -111,7 +109,7 @@ def _behind(start_after: str, prefix: str, delimiter: str) -> str | None:
     _check(start_after)
     if not start_after:
         return None
-    rolled_up = start_after.removesuffix(_LAST)
+    rolled_up = start_after.removesuffix(LAST_CHARACTER)
     if rolled_up != start_after and rolled_up == _common_prefix(rolled_up, prefix, delimiter):
         return first_after(rolled_up)
     return start_after + "\0"

@@ -13,7 +13,7 @@ from softfactory.storage.base import (
     ObjectVersion,
     StorageClass,
 )
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import LAST_CHARACTER, Key
 from softfactory.storage.s3.bucket import Bucket
 from softfactory.storage.s3.errors import each_page, storage_errors
 
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
         ListObjectVersionsOutputTypeDef,
         ObjectVersionTypeDef,
     )
-
-LAST_CHARACTER = "\U0010ffff"
-"""The highest code point: behind a prefix, it stands after every key below that prefix."""
 
 
 class Lister(Bucket):
