@@ -6,13 +6,14 @@ pulls the file's chunks, and they go straight to where they stay.
 
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Request
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from softfactory.errors import InvalidInput, UnsupportedMediaType
 from softfactory.http.bodies import CHUNK_SIZE, body_stream, read_chunk
+from softfactory.http.part_names import field_name, file_name
 
 MAX_FIELD_SIZE = 64 * 1024
 """Bytes of one field that is no file."""
@@ -22,6 +23,17 @@ MAX_SILENCE = 2 * CHUNK_SIZE
 
 MAX_SEGMENTS = 32
 """Fields of one form, the file among them; no contract has more than a handful."""
+
+MAX_HEADER_SIZE = 16 * 1024
+"""Bytes of one header line of a part: a name of 1024 bytes, twice, percent-encoded."""
+
+
+class _FilePart(NamedTuple):
+    """What the headers of a part say that is a file."""
+
+    name: str
+    filename: str
+    content_type: str | None
 
 
 class UploadForm:
@@ -34,7 +46,7 @@ class UploadForm:
     Attributes:
         fields: the values of the fields that are no file, by name; the last one counts.
         filename: as the client sent it.
-        content_type: what the client says the file is; None where it says nothing.
+        content_type: what the client says the file is; None where it says nothing, or is empty.
 
     Raises:
         UnsupportedMediaType: the request is no multipart form.
@@ -57,18 +69,20 @@ class UploadForm:
         self.fields: dict[str, str] = {}
         try:
             self._parser = PushMultipartParser(
-                options.get("boundary", ""), max_segment_count=MAX_SEGMENTS
+                options.get("boundary", ""),
+                max_header_size=MAX_HEADER_SIZE,
+                max_segment_count=MAX_SEGMENTS,
+                header_charset="latin-1",  # Every byte stays; what it stands for comes later.
             )
         except MultipartError as error:
             raise _malformed(error) from error
         self._events = self._parse()
-        segment = self._next_file()
-        if segment is None or segment.name != file_field:
+        part = self._next_file()
+        if part is None or part.name != file_field:
             raise InvalidInput.of(
                 file_field, f"No file provided. Send one file in the field '{file_field}'."
             )
-        self.filename: str = segment.filename
-        self.content_type: str | None = segment.content_type
+        self.filename, self.content_type = part.filename, part.content_type
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the file's bytes, then read the rest of the form.
@@ -84,18 +98,21 @@ class UploadForm:
             )
         self._read_to_the_end()
 
-    def _next_file(self) -> MultipartSegment | None:
-        """Read fields until a segment that is a file begins; None at the end of the form."""
+    def _next_file(self) -> _FilePart | None:
+        """Read fields until a part that is a file begins; None at the end of the form."""
         segment: MultipartSegment
         for segment in self._events:
-            # A segment with a filename is a file (RFC 7578 section 4.2), whatever its field; an
+            disposition = segment.header("Content-Disposition", "")
+            name = field_name(disposition)
+            # A part with a filename is a file (RFC 7578 section 4.2), whatever its field; an
             # empty name is an input that nothing was chosen in (HTML, "constructing entry list").
-            if segment.filename:
-                return segment
-            if segment.filename is not None or segment.name == self._file_field:
+            filename = file_name(disposition, field=self._file_field)
+            if filename:
+                return _FilePart(name, filename, segment.content_type or None)
+            if filename is not None or name == self._file_field:
                 self._skip_segment()
                 continue
-            self.fields[segment.name] = self._read_field(segment.name)
+            self.fields[name] = self._read_field(name)
         return None
 
     def _read_field(self, name: str) -> str:
