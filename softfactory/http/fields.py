@@ -1,6 +1,5 @@
 """The field types that the contracts share."""
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -10,9 +9,7 @@ from marshmallow import ValidationError, fields
 from softfactory.clock import isoformat
 from softfactory.http.paging import whole_number
 from softfactory.services.access import MAX_ID
-
-_MAX_MEDIA_TYPE = 255
-_MEDIA_TYPE = re.compile(r"([\w!#$&^.+-]+)/([\w!#$&^.+-]+)([ \t]*;[ -~\t]*)?", re.ASCII)
+from softfactory.services.content_types import said_type
 
 
 class UTCTime(fields.Field[datetime]):
@@ -60,15 +57,26 @@ class FileId(fields.Integer):
 
 
 class MediaType(fields.String):
-    """A media type, with parameters or without, in the characters of a header.
+    """A media type, with parameters or without; null, empty and a wildcard come out as None.
 
     RFC 9110 section 8.3.1; what the database keeps of one has 255 characters.
     """
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:  # noqa: ANN401  # marshmallow's signature
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401  # marshmallow's options
+        """Make the field, which may be null."""
+        super().__init__(allow_none=True, **options)
+
+    def _deserialize(  # type: ignore[override]  # None is a value
+        self,
+        value: Any,  # noqa: ANN401  # marshmallow's signature
+        attr: str | None,
+        data: Any,  # noqa: ANN401  # marshmallow's signature
+        **kwargs: Any,  # noqa: ANN401  # marshmallow's signature
+    ) -> str | None:
         text: str = super()._deserialize(value, attr, data, **kwargs)
-        if len(text) > _MAX_MEDIA_TYPE or not _MEDIA_TYPE.fullmatch(text):
+        try:
+            return said_type(text)
+        except ValueError as error:
             raise ValidationError(
                 f"{attr} must be a content type such as video/mp4, of at most 255 characters."
-            )
-        return text
+            ) from error

@@ -492,6 +492,55 @@ def test_a_png_may_claim_any_allowed_image_or_nothing(claimed: str | None, filen
     check_allowed(detected="image/png", claimed=claimed, filename=filename)
 
 
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        "application/haansoftxlsx",
+        "application/wps-office.docx",
+        "application/vnd.ms-office",
+        "application/vnd.openxmlformats",
+        "application/x-zip-compressed",
+        "application/zip",
+        "application/x-ole-storage",
+        "application/force-download",
+        "application/x-www-form-urlencoded",
+        "application/unheard.of",
+        "multipart/form-data",
+        "binary/octet-stream",
+        "application/*",
+        "image/*",
+        "*/*",
+        "*",
+        "image",
+        "nonsense",
+        "application/msexcel",
+        "application/vnd.ms-excel; charset=binary",
+    ],
+)
+def test_a_claim_that_says_nothing_false_is_no_lie(claimed: str) -> None:
+    check_allowed(detected=XLSX, claimed=claimed, filename="table.xlsx")
+
+
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        "image/png",
+        "image/x-unheard-of",
+        "video/mp4",
+        "text/csv",
+        "text/html",
+        PPTX,
+        "application/vnd.ms-excel.sheet.macroEnabled.12",
+        "application/vnd.oasis.opendocument.spreadsheet",
+        "application/x-msdownload",
+        "application/javascript",
+    ],
+)
+def test_a_claim_that_a_workbook_is_something_else_is_refused(claimed: str) -> None:
+    with pytest.raises(InvalidInput, match="sent as another type"):
+        check_allowed(detected=XLSX, claimed=claimed, filename="table.xlsx")
+
+
 def test_an_avi_may_have_the_name_that_windows_gives_the_type() -> None:
     check_allowed(detected="video/x-msvideo", claimed="video/avi", filename="film.avi")
 
@@ -504,7 +553,11 @@ def test_an_avi_may_have_the_name_that_windows_gives_the_type() -> None:
         ("text/html", "photo.png"),
         ("image/svg+xml", "photo.png"),
         ("image/heic", "photo.png"),
-        ("nonsense", "photo.png"),
+        ("application/json", "photo.png"),
+        ("application/msexcel", "photo.png"),
+        ("text/pdf", "photo.png"),
+        ("text/x-unheard-of", "photo.png"),
+        ("audio/mp4", "photo.png"),
         ("image/png", "photo.pdf"),
         ("image/png", "photo.exe"),
         ("image/png", "photo.png.html"),

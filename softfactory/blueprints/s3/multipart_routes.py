@@ -1,7 +1,6 @@
 """The routes of ``/api/s3/multipart``: large objects in parts, at keys that the client names."""
 
 from http import HTTPStatus
-from mimetypes import MimeTypes
 from typing import Any
 
 from softfactory.blueprints.s3 import multipart_schemas as schemas
@@ -11,9 +10,7 @@ from softfactory.http.limits import user_limit
 from softfactory.http.runtime import runtime
 from softfactory.http.schemas import Message
 from softfactory.http.services import browser_uploads
-
-_TYPES = MimeTypes()
-"""Python's own table, the same on every machine."""
+from softfactory.services.content_types import type_by_name
 
 
 @blueprint.post("/multipart/initiate")
@@ -23,7 +20,7 @@ _TYPES = MimeTypes()
 def initiate_multipart(body: dict[str, Any]) -> dict[str, str]:
     """Begin a multipart upload; what is at the key stays there until it is completed."""
     key = body["key"]
-    content_type = body.get("content_type") or _type_by_name(key.filename)
+    content_type = body.get("content_type") or type_by_name(key.filename)
     upload_id = browser_uploads().initiate(current_user(), key, content_type=content_type)
     return {"upload_id": upload_id}
 
@@ -69,10 +66,3 @@ def abort_multipart(body: dict[str, Any]) -> dict[str, str]:
     """Abort a multipart upload and drop its parts."""
     browser_uploads().abort(current_user(), body["key"], body["upload_id"])
     return {"message": "Upload aborted successfully"}
-
-
-def _type_by_name(filename: str) -> str:
-    """Return the content type that the extension says; the bytes never pass through here."""
-    content_type, encoding = _TYPES.guess_type(filename)
-    # What is compressed, such as a.tar.gz, is not of the type that is inside.
-    return content_type if content_type and not encoding else "application/octet-stream"

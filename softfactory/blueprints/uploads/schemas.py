@@ -11,6 +11,7 @@ from softfactory.http.paging import PageNumber
 from softfactory.http.rows import RowSchema
 from softfactory.http.services import links
 from softfactory.services.access import MAX_ID
+from softfactory.services.content_types import type_by_name
 from softfactory.services.multipart import Declared, UploadState
 from softfactory.storage.base import MAX_PART_SIZE, MAX_PARTS, MIN_PART_SIZE
 from softfactory.storage.keys import clean_filename
@@ -45,7 +46,13 @@ class UploadRequest(Schema):
         validate=validate.Range(1, error="file_size must be 1 or more."),
         metadata={"example": 104857600},
     )
-    file_content_type = MediaType(required=True, metadata={"example": "video/mp4"})
+    file_content_type = MediaType(
+        required=True,
+        metadata={
+            "description": "By the name's extension where it is null or empty.",
+            "example": "video/mp4",
+        },
+    )
     num_parts = fields.Integer(
         required=True,
         strict=True,
@@ -82,7 +89,7 @@ class UploadRequest(Schema):
         return Declared(
             filename=data["file_name"],
             size=data["file_size"],
-            content_type=data["file_content_type"],
+            content_type=data["file_content_type"] or type_by_name(data["file_name"]),
             num_parts=data["num_parts"],
             part_size=data["part_size"],
             parent_content_type=data["parent_content_type"],

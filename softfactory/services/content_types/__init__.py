@@ -1,12 +1,13 @@
 """What a file's content is, decided by its own signature, and which types the files API takes."""
 
 from softfactory.services.content_types.allowed import (
-    ALLOWED_TYPES,
     EXTENSIONS,
     category_of,
     check_allowed,
     may_become_allowed,
 )
+from softfactory.services.content_types.allowed_types import ALLOWED_TYPES
+from softfactory.services.content_types.declared import said_type, type_by_name
 from softfactory.services.content_types.sniffer import ContentSniffer
 
 __all__ = [
@@ -16,4 +17,6 @@ __all__ = [
     "category_of",
     "check_allowed",
     "may_become_allowed",
+    "said_type",
+    "type_by_name",
 ]

@@ -1,6 +1,5 @@
 """Beginning uploads: every file of a request is checked, and the good ones get a URL each."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,7 +11,7 @@ from softfactory.clock import Clock
 from softfactory.errors import InvalidInput
 from softfactory.models import FileUpload, UploadStatus, User
 from softfactory.models.file_upload import new_object_id
-from softfactory.services.content_types import category_of
+from softfactory.services.content_types import category_of, said_type, type_by_name
 from softfactory.services.drive.entries import file_id
 from softfactory.services.drive.open_uploads import OpenUploads
 from softfactory.services.unit_of_work import write
@@ -22,16 +21,7 @@ from softfactory.storage.keys import Key, clean_filename, drive_key, staging_key
 MAX_FILES = 100
 """Files of one request (contracts: Texts and shapes)."""
 
-MAX_TYPE_LENGTH = 255
-"""Characters of a content type (RFC 6838 4.2: names of 127 at most, on both sides of a slash)."""
-
-OCTET_STREAM = "application/octet-stream"
-
 TIERS = {"standard": StorageClass.STANDARD, "glacier": StorageClass.GLACIER}
-
-_TYPE = re.compile(
-    r"[A-Za-z0-9][\w!#$&^.+-]{0,126}/[A-Za-z0-9][\w!#$&^.+-]{0,126}(;[\x20-\x7e]*)?", re.ASCII
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +101,12 @@ class DriveUploads:
     def _declared(self, user: User, sent: Any) -> _Declared:  # noqa: ANN401  # any JSON
         if not isinstance(sent, Mapping):
             raise InvalidInput.of("files", "Each of files must be an object with a file_name.")
+        key = _key(user, sent.get("file_name"))
         return _Declared(
             sent_name=_name_of(sent),
-            key=_key(user, sent.get("file_name")),
+            key=key,
             size=self._size(sent.get("file_size")),
-            content_type=_content_type(sent.get("content_type")),
+            content_type=_content_type(sent.get("content_type"), key.filename),
             storage_class=_storage_class(sent.get("tier")),
         )
 
@@ -187,13 +178,15 @@ def _key(user: User, name: Any) -> Key:  # noqa: ANN401  # any JSON
         raise InvalidInput.of("file_name", f"file_name is not usable: {error.message}") from error
 
 
-def _content_type(content_type: Any) -> str:  # noqa: ANN401  # any JSON
-    if content_type is None or content_type == "":
-        return OCTET_STREAM
-    is_type = isinstance(content_type, str) and len(content_type) <= MAX_TYPE_LENGTH
-    if not is_type or not _TYPE.fullmatch(content_type):
-        raise InvalidInput.of("content_type", "content_type must be a type such as image/jpeg.")
-    return str(content_type)
+def _content_type(content_type: Any, filename: str) -> str:  # noqa: ANN401  # any JSON
+    if content_type is None:
+        return type_by_name(filename)
+    try:
+        if isinstance(content_type, str):
+            return said_type(content_type) or type_by_name(filename)
+    except ValueError:
+        pass
+    raise InvalidInput.of("content_type", "content_type must be a type such as image/jpeg.")
 
 
 def _storage_class(tier: Any) -> StorageClass:  # noqa: ANN401  # any JSON
