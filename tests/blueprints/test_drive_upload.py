@@ -371,8 +371,41 @@ def test_the_good_of_a_mixed_request_get_urls_and_the_bad_reasons(alice: Caller)
     answer = alice.post("/api/files/upload", json={"files": files}).get_json()
 
     assert [each["file_name"] for each in answer["successful"]] == ["good"]
-    assert [each["file_name"] for each in answer["failed"]] == ["a/b", ""]
+    assert answer["failed"] == [
+        {
+            "file_name": "a/b",
+            "status": "failed",
+            "error": "file_name must not have a / in it.",
+        },
+        {
+            "file_name": "",
+            "status": "failed",
+            "error": "Each of files must be an object with a file_name.",
+        },
+    ]
     assert answer["message"] == "Successfully generated presigned URLs for 1 files. 2 files failed."
+
+
+@pytest.mark.light
+@pytest.mark.parametrize("is_single", [True, False])
+def test_where_every_file_is_bad_each_stands_with_its_reason(
+    alice: Caller, is_single: bool
+) -> None:
+    bad = {"file_name": "a/b", "file_size": 1}
+
+    response = alice.post("/api/files/upload", json=bad if is_single else {"files": [bad]})
+
+    reason = "file_name must not have a / in it."
+    assert response.status_code == 400
+    assert response.get_json() == {
+        "error": reason,
+        "detail": reason,
+        "code": "VALIDATION_ERROR",
+        "errors": {"file_name": [reason]},
+        "message": "Successfully generated presigned URLs for 0 files. 1 files failed.",
+        "successful": [],
+        "failed": [{"file_name": "a/b", "status": "failed", "error": reason}],
+    }
 
 
 @pytest.mark.light

@@ -52,12 +52,13 @@ def list_stored(query: dict[str, Any]) -> dict[str, Any]:
 def upload(body: dict[str, Any]) -> Any:  # noqa: ANN401  # a body for the schema, or a refusal
     """Ask for URLs to send files to."""
     begun = drive_uploads().begin(current_user(), body["files"])
-    answer = schemas.begun_body(begun)
+    answer = schemas.begun_body(begun, is_single=body["is_single"])
     if not begun.successful:
         error = begun.failed[0].error
         refusal = error_body(error.message, error.code, error.errors)
-        return make_response(jsonify({**refusal, **answer}), HTTPStatus.BAD_REQUEST)
-    return {**answer, **answer["successful"][0]} if body["is_single"] else answer
+        answer = schemas.DriveNoneBegun().dump({**refusal, **answer})
+        return make_response(jsonify(answer), HTTPStatus.BAD_REQUEST)
+    return answer
 
 
 @blueprint.post("/files/confirm_uploads")

@@ -203,13 +203,15 @@ class DriveNoneBegun(Error):
     failed = fields.List(fields.Nested(DriveRefusal))
 
 
-def begun_body(begun: Begun) -> dict[str, Any]:
-    """Return what became of each file of a request, as it is answered."""
+def begun_body(begun: Begun, *, is_single: bool) -> dict[str, Any]:
+    """Return what ``DriveBegun`` and ``DriveNoneBegun`` dump."""
     good, bad = len(begun.successful), len(begun.failed)
+    at_the_top = DriveTicket().dump(begun.successful[0]) if is_single and good else {}
     return {
         "message": f"Successfully generated presigned URLs for {good} files. {bad} files failed.",
-        "successful": DriveTicket(many=True).dump(begun.successful),
-        "failed": DriveRefusal(many=True).dump(begun.failed),
+        "successful": begun.successful,
+        "failed": begun.failed,
+        **at_the_top,
     }
 
 
