@@ -1,5 +1,5 @@
 # Everything a developer does, each by one word. `make` alone lists the words.
-# Needs nothing but Python 3.11; each environment is built on first use and again when its pins change.
+# Needs nothing but Python 3.11 to 3.14; each environment is built on first use and again when its pins change.
 
 VENV := .venv
 DEV := .venv-dev
@@ -8,13 +8,16 @@ BIND ?= 127.0.0.1:8000
 # processors, because tests wait for disks and servers half of their time.
 TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 ARGS ?=
+# The README's walk-through, storage's promises, forms: a minute that every Python can show itself in.
+SHORT_PART := tests/e2e/test_readme.py tests/storage/contract tests/http/test_forms.py \
+	-k "local and not postgresql"
 
 PIP_COMPILE := $(DEV)/bin/python -m piptools compile --quiet --generate-hashes --strip-extras \
 	--allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 CODE := softfactory config.py wsgi.py gunicorn.conf.py scripts $(wildcard tests benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage trust lint bench format requirements upgrade-requirements clean
+.PHONY: help run test short coverage trust lint bench format requirements upgrade-requirements clean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name says; do \
@@ -36,6 +39,10 @@ trust: $(DEV)/.installed ## Kill, crowd and try at random, for long: KILLS=200 S
 		TRUST_CLIENTS=$(or $(CLIENTS),64) TRUST_EXAMPLES=$(or $(EXAMPLES),200) \
 		$(DEV)/bin/python -m pytest -s --hypothesis-seed=$(or $(SEED),1) tests/trust $(ARGS)
 
+short: ## A short part of it on another Python, in an environment of its own: PYTHON=/path/to/python3.13
+	$(MAKE) test DEV=.venv-$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])') PYTHON="$(PYTHON)" \
+		ARGS='$(SHORT_PART) $(ARGS)'
+
 lint: $(DEV)/.installed ## Check style, types, layers and known weaknesses
 	$(DEV)/bin/python -m ruff check .
 	$(DEV)/bin/python -m ruff format --check .
@@ -52,6 +59,8 @@ format: $(DEV)/.installed ## Put the code into its one format
 	$(DEV)/bin/python -m ruff format .
 
 requirements: $(DEV)/.installed ## Compile requirements*.in into pinned, hashed requirements*.txt
+	@$(DEV)/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and \
+		"Pins are compiled with Python 3.11, the oldest: rm -r $(DEV), then make requirements PYTHON=...")'
 	$(PIP_COMPILE) $(ARGS) --output-file requirements.txt requirements.in
 	$(PIP_COMPILE) $(ARGS) --output-file requirements-fast.txt requirements-fast.in
 	$(PIP_COMPILE) $(ARGS) --output-file requirements-dev.txt requirements-dev.in
@@ -60,7 +69,7 @@ upgrade-requirements: ## The same, with every pin moved to its newest release
 	$(MAKE) requirements ARGS=--upgrade
 
 clean: ## Remove environments and caches; never .env, the database or any file that was uploaded
-	rm -rf $(VENV) $(DEV) .venv-aws .venv-copyparty .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
+	rm -rf $(VENV) $(DEV) .venv-3.* .venv-aws .venv-copyparty .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.installed: requirements.txt requirements-fast.txt scripts/make_venv.sh

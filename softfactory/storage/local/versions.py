@@ -180,9 +180,9 @@ def remove_all(connection: sqlite3.Connection, key: str) -> list[str]:
 def drop_lone_markers(connection: sqlite3.Connection, keys: Iterable[str]) -> None:
     """Drop the markers of keys that have no version left: they hide nothing."""
     connection.executemany(
-        "DELETE FROM versions WHERE key = ?1 AND NOT EXISTS"
-        " (SELECT 1 FROM versions WHERE key = ?1 AND file <> '')",
-        [(key,) for key in keys],
+        "DELETE FROM versions WHERE key = :key AND NOT EXISTS"
+        " (SELECT 1 FROM versions WHERE key = :key AND file <> '')",
+        [{"key": key} for key in keys],
     )
 
 
