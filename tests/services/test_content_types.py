@@ -5,7 +5,10 @@ import io
 import json
 import struct
 import tarfile
+import tracemalloc
 import zipfile
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -304,7 +307,8 @@ def test_an_empty_archive_is_a_zip() -> None:
         {
             "[Content_Types].xml": samples.docx_parts()["[Content_Types].xml"].replace(
                 b"application/octet-stream", b"application/vnd.ms-office.vbaProject"
-            )
+            ),
+            "word/hidden.bin": b"\0",
         },
         {
             "[Content_Types].xml": samples.types_xml(
@@ -314,7 +318,8 @@ def test_an_empty_archive_is_a_zip() -> None:
         {
             "[Content_Types].xml": samples.docx_parts()["[Content_Types].xml"].replace(
                 b"octet-stream", b"vnd.ms-office.vb&#97;Project"
-            )
+            ),
+            "word/hidden.bin": b"\0",
         },
         {
             "[Content_Types].xml": samples.docx_parts()["[Content_Types].xml"]
@@ -345,6 +350,222 @@ def test_an_opendocument_text_says_what_it_is() -> None:
     content = samples.office_zip({"mimetype": declared.encode()}, compression=zipfile.ZIP_STORED)
 
     assert type_of(content) == declared
+
+
+# --- ZIP and OPC as their standards say -------------------------------------------------------
+
+
+MACRO_DEFAULT = (
+    b'<Default Extension="bin" '
+    b'ContentType="application/vnd.ms-excel.sheet.binary.macroEnabled.main"/>'
+)
+
+
+def sheetjs(sheets: int = 1) -> bytes:
+    """A workbook as SheetJS writes it: stored, with a type for macro sheets that has no part."""
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"
+    names = [f"xl/worksheets/sheet{n}.xml" for n in range(1, sheets + 1)]
+    overrides = "".join(f'<Override PartName="/{name}" ContentType="{kind}"/>' for name in names)
+    parts = samples.xlsx_parts() | dict.fromkeys(names, b"<worksheet/>")
+    types = parts["[Content_Types].xml"].split(b'<Default Extension="bin"')
+    rest = types[1].partition(b"/>")[2].replace(b"</Types>", overrides.encode() + b"</Types>")
+    parts["[Content_Types].xml"] = types[0] + MACRO_DEFAULT + rest
+    return samples.office_zip(parts, compression=zipfile.ZIP_STORED)
+
+
+def streamed(parts: dict[str, bytes], compression: int) -> bytes:
+    """A package as a program writes it that cannot seek: the sizes stand behind the data."""
+
+    class Pipe(io.RawIOBase):
+        def __init__(self) -> None:
+            self.written = bytearray()
+
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: Any) -> int:
+            self.written += data
+            return len(data)
+
+    pipe = Pipe()
+    with zipfile.ZipFile(pipe, "w", compression) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return bytes(pipe.written)
+
+
+def zip64(content: bytes) -> bytes:
+    """The archive with the end records of Zip64, and its first entry's place in an extra field."""
+    end = content.rindex(b"PK\5\6")
+    start = int.from_bytes(content[end + 16 : end + 20], "little")
+    first = bytearray(content[start : start + 46])
+    name_size = int.from_bytes(first[28:30], "little")
+    offset = int.from_bytes(first[42:46], "little")
+    unpacked = int.from_bytes(first[24:28], "little")
+    first[24:28] = first[42:46] = b"\xff" * 4
+    first[30:32] = struct.pack("<H", 20)
+    name = content[start + 46 : start + 46 + name_size]
+    extra = struct.pack("<HHQQ", 1, 16, unpacked, offset)
+    directory = bytes(first) + name + extra + content[start + 46 + name_size : end]
+    count = int.from_bytes(content[end + 10 : end + 12], "little")
+    record = struct.pack(
+        "<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, count, count, len(directory), start
+    )
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, start + len(directory), 1)
+    last = b"PK\5\6" + b"\0" * 4 + b"\xff" * 12 + b"\0\0"
+    return content[:start] + directory + record + locator + last
+
+
+def renamed(content: bytes, new: bytes) -> bytes:
+    return content.replace(b"[Content_Types].xml", new)
+
+
+@pytest.mark.parametrize("chunk_size", [1000, MIB])
+@pytest.mark.parametrize(
+    "content",
+    [
+        sheetjs(),
+        sheetjs(160),
+        sheetjs(1000),
+        streamed(samples.xlsx_parts(), zipfile.ZIP_DEFLATED),
+        streamed(samples.xlsx_parts(), zipfile.ZIP_STORED),
+        zip64(samples.xlsx()),
+        zip64(samples.xlsx(types_last=True)) + b"\0" * 100,
+        renamed(samples.xlsx(), b"[content_types].xml"),
+        renamed(samples.xlsx(types_last=True), b"[CONTENT_TYPES].XML"),
+        samples.xlsx() + b"\r\n",
+        samples.xlsx() + bytes(70_000),
+        samples.xlsx() + b"PK\5\6",
+        samples.xlsx()[:-2] + struct.pack("<H", 300) + b"x" * 300,
+        b"\r\n\r\n" + samples.xlsx(),
+        b"\xef\xbb\xbf" + samples.xlsx(),
+        samples.office_zip(samples.xlsx_parts() | {"docProps/": b"", "a.JPEG": b"x" * 2_000_000}),
+        samples.office_zip(
+            samples.xlsx_parts()
+            | {f"xl/embeddings/{n}.xlsx": samples.xlsx() for n in range(40)},
+            types_last=True,
+            compression=zipfile.ZIP_STORED,
+        ),
+        samples.office_zip(
+            {
+                name.replace("/", "\\") if name.startswith("xl/worksheets") else name: part
+                for name, part in samples.xlsx_parts().items()
+            }
+        ),
+        samples.office_zip(
+            samples.xlsx_parts()
+            | {"[Content_Types].xml": samples.xlsx_parts()["[Content_Types].xml"]
+               .replace(b"UTF-8", b"UTF-16").decode().encode("utf-16")}
+        ),
+        samples.office_zip(
+            samples.xlsx_parts()
+            | {"[Content_Types].xml": samples.xlsx_parts()["[Content_Types].xml"]
+               .replace(b"<Types xmlns=", b"<t:Types xmlns:t=").replace(b"<D", b"<t:D")
+               .replace(b"<O", b"<t:O").replace(b"</Types", b"</t:Types")}
+        ),
+    ],
+    ids=[
+        "SheetJS", "160 sheets", "1000 sheets", "sizes behind the data", "stored, sizes behind it",
+        "Zip64", "Zip64 and zeros behind it", "lower case", "upper case", "a line end behind it",
+        "zeros behind it", "half an end behind it", "a comment",
+        "line ends before it", "a byte order mark before it", "folders", "embedded workbooks",
+        "backslashes", "UTF-16", "a prefix for the namespace",
+    ],
+)  # fmt: skip
+def test_a_workbook_is_told_however_zip_and_opc_let_it_be_written(
+    content: bytes, chunk_size: int
+) -> None:
+    assert type_of(content, chunk_size) == XLSX
+
+
+def with_types(change: Callable[[bytes], bytes], **parts: bytes) -> bytes:
+    """A workbook whose content types are changed, with these parts more; ``__`` is a dot."""
+    all_parts = samples.xlsx_parts() | {
+        name.replace("__", "."): part for name, part in parts.items()
+    }
+    all_parts["[Content_Types].xml"] = change(all_parts["[Content_Types].xml"])
+    return samples.office_zip(all_parts)
+
+
+def add(element: bytes) -> Callable[[bytes], bytes]:
+    return lambda types: types.replace(b"</Types>", element + b"</Types>")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        with_types(add(MACRO_DEFAULT.replace(b'"bin"', b'"foo"')), hidden__foo=b"x"),
+        with_types(add(MACRO_DEFAULT.replace(b'"bin"', b'"foo"')), hidden__FOO=b"x"),
+        with_types(
+            add(b'<Override PartName="/hid%64en.foo" ContentType="application/vnd.ms-office.vbaProject"/>'),
+            hidden__foo=b"x",
+        ),
+        with_types(
+            add(b'<Override PartName="/Sheet.XML" ContentType="application/vnd.ms-excel.macrosheet+xml"/>'),
+            sheet__xml=b"x",
+        ),
+        with_types(lambda types: b"<!DOCTYPE Types [<!ENTITY a 'b'>]>" + types.partition(b"?>")[2]),
+        with_types(lambda types: types[:-5]),
+        with_types(lambda _: b"<Types>" + b" " * 30_000_000 + b"</Types>"),
+        samples.office_zip(samples.xlsx_parts() | {"[content_types].xml": b"<Types/>"}),
+        sheetjs().replace(b"Override", b"Overrid3", 1),
+        samples.xlsx()[:-30],
+    ],
+    ids=[
+        "a macro by its extension", "by its extension in upper case", "by an escaped name",
+        "by a name in another case", "a DTD", "cut off", "a bomb", "two that say so", "damaged",
+        "no directory",
+    ],
+)  # fmt: skip
+def test_a_package_that_may_be_something_else_is_no_workbook(content: bytes) -> None:
+    assert type_of(content) not in ALLOWED_TYPES
+
+
+def test_a_part_that_is_missing_makes_no_macro() -> None:
+    override = b'<Override PartName="/xl/vbaProject.bin" ContentType="application/vnd.ms-office.vbaProject"/>'
+
+    assert type_of(with_types(add(override))) == XLSX
+    assert type_of(with_types(add(override), **{"xl/vbaProject__bin": b""})) == "application/zip"
+
+
+def test_a_binary_workbook_is_named() -> None:
+    content = samples.office_zip(
+        {
+            "[Content_Types].xml": samples.types_xml(
+                "xl/workbook.bin", "application/vnd.ms-excel.sheet.binary.macroEnabled.main"
+            ),
+            "xl/workbook.bin": b"",
+        }
+    )
+
+    assert type_of(content) == "application/vnd.ms-excel.sheet.binary.macroenabled.12"
+
+
+def test_an_archive_takes_bounded_memory_whatever_it_holds() -> None:
+    header = b"PK\3\4" + bytes(22) + struct.pack("<HH", 19, 0) + b"[Content_Types].xml"
+    chunks = [header + bytes(MIB)] * 100
+    sniffer = ContentSniffer()
+    tracemalloc.start()
+    try:
+        for chunk in chunks:
+            sniffer.feed(chunk)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 8 * MIB
+
+
+@pytest.mark.parametrize("embedded", [{}, {"Workbook": b""}])
+def test_a_document_behind_a_password_is_named_as_such(embedded: dict[str, bytes]) -> None:
+    content = samples.compound_file(
+        {"EncryptionInfo": b"", "EncryptedPackage": bytes(10_000)}, embedded=embedded
+    )
+
+    detected = type_of(content)
+
+    with pytest.raises(InvalidInput, match=r"protected by a password\. Remove the password"):
+        check_allowed(detected=detected, claimed=XLSX, filename="table.xlsx")
 
 
 # --- everything else --------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from softfactory.errors import InvalidInput
 from softfactory.services.content_types.allowed_types import ALLOWED_TYPES
 from softfactory.services.content_types.claims import base_type, contradicts
-from softfactory.services.content_types.ole import EXCEL, OLE, WORD
+from softfactory.services.content_types.ole import ENCRYPTED, EXCEL, OLE, WORD
 from softfactory.services.content_types.opc import DOCX, XLSX, ZIP
 
 EXTENSIONS = MappingProxyType(
@@ -57,6 +57,12 @@ def check_allowed(*, detected: str, claimed: str | None, filename: str) -> None:
         InvalidInput: the content, the claim or the extension is not of an allowed type, or of
             another category than the content. Another type of the same category is fine.
     """
+    if detected == ENCRYPTED:
+        raise InvalidInput.of(
+            "file",
+            "File type not allowed: the file is an Office document that is protected by a "
+            "password. Remove the password and send it again.",
+        )
     if detected not in ALLOWED_TYPES:
         raise _not_allowed(f"the content is {detected}.")
     category = ALLOWED_TYPES[detected]

@@ -1,4 +1,4 @@
-"""Word and Excel in OLE compound files, told by the streams in the root of their directory.
+"""Word, Excel and what a password hides in OLE compound files, told by the streams in their root.
 
 The format is Microsoft's [MS-CFB]. The directory may lie anywhere in the file and in pieces; its
 first piece is kept as it passes, and names that look like entries are looked for everywhere, at
@@ -13,6 +13,8 @@ OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 OLE = "application/x-ole-storage"
 WORD = "application/msword"
 EXCEL = "application/vnd.ms-excel"
+ENCRYPTED = "application/encrypted"
+"""An Office document behind a password ([MS-OFFCRYPTO] 2.3.4.4): which kind, nobody can say."""
 
 _ENTRY = 128
 """Bytes of a directory entry; sectors are multiples of it, so entries lie at multiples too."""
@@ -27,12 +29,17 @@ _NO_ENTRY = 0xFFFFFFFF
 _ROOT_STORAGE = 5
 _NAME_LENGTHS = range(2, 65)
 
-_KINDS = {"WordDocument": WORD, "Workbook": EXCEL, "Book": EXCEL}
+_KINDS = {
+    "WordDocument": WORD,
+    "Workbook": EXCEL,
+    "Book": EXCEL,
+    "EncryptedPackage": ENCRYPTED,
+}
 """Main streams ([MS-DOC] 2.1, [MS-XLS] 2.1; ``Book`` is Excel 5 and 95)."""
 
 _NAMES = {f"{name}\0".encode("utf-16-le"): kind for name, kind in _KINDS.items()}
 _LONGEST_NAME = max(map(len, _NAMES))
-_INITIALS = re.compile(rb"[WB]")
+_INITIALS = re.compile(rb"[WBE]")
 
 _CLASS_IDS = {
     0x00020900: WORD,
@@ -65,7 +72,7 @@ class OleInspector:
         self._carry = (self._carry + last)[-_LONGEST_NAME:]
 
     def content_type(self) -> str:
-        """Return the type; ``application/x-ole-storage`` for what is neither Word nor Excel."""
+        """Return the type; ``application/x-ole-storage`` for what is none of these."""
         directory = bytes(self._directory.data) if self._directory is not None else b""
         names, is_complete = _names_in_root(directory)
         kinds = {_KINDS[name] for name in names if name in _KINDS}

@@ -1,47 +1,60 @@
-"""Word and Excel in ZIP archives, told by the parts and the content types they declare.
+"""Word and Excel in ZIP archives, told by the content types of the parts that are there.
 
-An Office document names its main part's type in ``[Content_Types].xml`` (ECMA-376 part 2), which
-may lie anywhere in the archive; its candidates are kept as they pass, and the central directory
-at the end says which of them is the real one (an embedded workbook brings its own).
+An Office document is a package (ECMA-376 part 2): a ZIP archive whose ``[Content_Types].xml`` says
+of what type each part is, by its name or by its extension. It may lie anywhere in the archive and
+an embedded workbook brings its own, so all of that name are unpacked as they pass; the central
+directory at the end says which of them is the real one.
 """
 
 import re
-import zlib
 
-from softfactory.services.content_types.capture import Capture
+from softfactory.services.content_types.capture import Capture, Tail
+from softfactory.services.content_types.package_types import PackageTypes
+from softfactory.services.content_types.zip_directory import END, Entry, read_directory
+from softfactory.services.content_types.zip_member import LOCAL, LOCAL_SIZE, Member
 
 ZIP = "application/zip"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
-_LOCAL, _CENTRAL, _END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
-"""Signatures of the headers (PKWARE APPNOTE 4.3.7, 4.3.12, 4.3.16)."""
+ZIP_MAGICS = (LOCAL, END, b"PK\x07\x08")
 
-ZIP_MAGICS = (_LOCAL, _END, b"PK\x07\x08")
+_TYPES_PART = b"[content_types].xml"
+_FIND_TYPES_PART = re.compile(
+    rb"\[[Cc][Oo][Nn][Tt][Ee][Nn][Tt]_[Tt][Yy][Pp][Ee][Ss]\]\.[Xx][Mm][Ll]"
+)
+_SEAM = LOCAL_SIZE + len(_TYPES_PART) - 1
 
-_LOCAL_SIZE, _CENTRAL_SIZE, _END_SIZE = 30, 46, 22
-_TYPES_PART = b"[Content_Types].xml"
-_TAIL = 64 * 1024
-_CANDIDATES = 16
-_CANDIDATE_SIZE = 16 * 1024
-_MAX_TYPES_XML = 1024 * 1024
-_SEAM = _LOCAL_SIZE + len(_TYPES_PART) - 1
+_LONGEST_DIRECTORY = 1024 * 1024
+"""Bytes kept of the end of a file: a central directory of some 8,000 parts."""
 
-_MAIN_PARTS = {
-    b"wordprocessingml.document.main+xml": DOCX,
-    b"spreadsheetml.sheet.main+xml": XLSX,
-    b"presentationml.presentation.main+xml": (
+_MOST_MEMBERS = 64
+_LARGEST_TYPES_PART = 1024 * 1024
+_ALL_TYPES_PARTS = 2 * 1024 * 1024
+"""Bytes, unpacked; of a workbook of 1,000 sheets it has a quarter of a MiB."""
+
+_MAIN_TYPES = {
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml": DOCX,
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml": XLSX,
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation.main+xml": (
         "application/vnd.openxmlformats-officedocument.presentationml.presentation"
     ),
-    b"ms-word.document.macroenabled.main+xml": "application/vnd.ms-word.document.macroenabled.12",
-    b"ms-excel.sheet.macroenabled.main+xml": "application/vnd.ms-excel.sheet.macroenabled.12",
+    "application/vnd.ms-word.document.macroenabled.main+xml": (
+        "application/vnd.ms-word.document.macroenabled.12"
+    ),
+    "application/vnd.ms-excel.sheet.macroenabled.main+xml": (
+        "application/vnd.ms-excel.sheet.macroenabled.12"
+    ),
+    "application/vnd.ms-excel.sheet.binary.macroenabled.main": (
+        "application/vnd.ms-excel.sheet.binary.macroenabled.12"
+    ),
 }
 """Type of the file by the type of its main part, in lower case (ECMA-376 part 1, 11.3 and 12.3)."""
 
-_MAIN_NAMES = {b"word/document.xml": DOCX, b"xl/workbook.xml": XLSX}
-"""Where every producer puts the main part; asked only where none declares its type."""
+_MAIN_NAMES = {"word/document.xml": DOCX, "xl/workbook.xml": XLSX}
+"""Where every producer puts the main part; asked only where no part is of a main type."""
 
-_MACROS = (b"macroenabled", b"vbaproject")
+_MACROS = re.compile(r"macro|vba")
 
 _DECLARED = re.compile(rb"PK\x03\x04.{22}\x08\0..mimetype(application/[\w.+-]{1,90}?)PK", re.DOTALL)
 """OpenDocument and EPUB: the type stands uncompressed in the first entry."""
@@ -52,22 +65,22 @@ class ZipInspector:
 
     def __init__(self) -> None:
         self._size = 0
-        self._tail = bytearray()
         self._head = Capture(0, 256)
-        self._candidates: dict[int, Capture] = {}
+        self._seam = b""
+        self._tail = Tail(_LONGEST_DIRECTORY)
+        self._members: dict[int, Member] = {}
 
     def feed(self, chunk: bytes, offset: int) -> None:
         """Take note of ``chunk``, which begins at ``offset`` of the file."""
         self._head.feed(chunk, offset)
-        seam = bytes(self._tail[-_SEAM:]) + chunk[:_SEAM]
-        seam_offset = offset - min(len(self._tail), _SEAM)
-        for data, at in ((seam, seam_offset), (chunk, offset)):
-            self._note_candidates(data, at)
-            for candidate in self._candidates.values():
-                candidate.feed(data, at)
-        self._tail += chunk[-_TAIL:]
-        if len(self._tail) > 2 * _TAIL:
-            del self._tail[:-_TAIL]
+        seam = self._seam + chunk[:_SEAM]
+        for data, at in ((seam, offset - len(self._seam)), (chunk, offset)):
+            self._begin_members(data, at)
+            for member in self._members.values():
+                member.feed(data, at)
+                self._bound_members()
+        self._seam = (self._seam + chunk[-_SEAM:])[-_SEAM:]
+        self._tail.feed(chunk)
         self._size = offset + len(chunk)
 
     def content_type(self) -> str:
@@ -77,79 +90,49 @@ class ZipInspector:
         """
         if declared := _DECLARED.match(self._head.data):
             return declared[1].decode()
-        entries = self._entries()
-        types_xml = self._types_xml(entries)
-        if types_xml is None:
+        entries = read_directory(self._tail.data(), self._size) or []
+        types = self._package_types(entries)
+        if types is None:
             return ZIP
-        names = {name.lower() for name in entries}
-        mains = {kind for main, kind in _MAIN_PARTS.items() if main in types_xml}
-        if b".main+xml" not in types_xml:
-            mains = {kind for part, kind in _MAIN_NAMES.items() if part in names}
-        has_macros = any(mark in types_xml for mark in _MACROS) or any(
-            name.endswith(b"vbaproject.bin") for name in names
+        names = {_part_name(entry.name) for entry in entries}
+        found = set().union(*map(types.of, names))
+        mains = {kind for main, kind in _MAIN_TYPES.items() if main in found}
+        if not any(kind.endswith(".main+xml") for kind in found):
+            mains = mains or {kind for name, kind in _MAIN_NAMES.items() if name in names}
+        has_macros = any(_MACROS.search(kind) for kind in found) or any(
+            name.endswith("vbaproject.bin") for name in names
         )
         if len(mains) != 1 or (has_macros and mains & {DOCX, XLSX}):
             return ZIP
         return mains.pop()
 
-    def _note_candidates(self, data: bytes, offset: int) -> None:
-        """Begin to keep every local header in ``data`` that names the content types."""
-        at = data.find(_TYPES_PART)
-        while at >= 0 and len(self._candidates) < _CANDIDATES:
-            header = at - _LOCAL_SIZE
-            if header >= 0 and data.startswith(_LOCAL, header):
+    def _begin_members(self, data: bytes, offset: int) -> None:
+        """Begin to unpack every member in ``data`` that has the name of the content types."""
+        for found in _FIND_TYPES_PART.finditer(data):
+            header = found.start() - LOCAL_SIZE
+            if len(self._members) == _MOST_MEMBERS:
+                return
+            if header >= 0 and data.startswith(LOCAL, header):
                 start = offset + header
-                self._candidates.setdefault(start, Capture(start, _CANDIDATE_SIZE))
-            at = data.find(_TYPES_PART, at + 1)
+                self._members.setdefault(start, Member(start, _LARGEST_TYPES_PART))
 
-    def _entries(self) -> dict[bytes, int]:
-        """Return names and places of what the central directory lists, as far as it is kept."""
-        tail = bytes(self._tail)
-        end = tail.rfind(_END)
-        while end >= 0 and end + _END_SIZE + _u16(tail, end + 20) != len(tail):
-            end = tail.rfind(_END, 0, end)
-        if end < 0:
-            return {}
-        at = _u32(tail, end + 16) - (self._size - len(tail))
-        if at < 0:  # It begins before the tail: go on from the first whole entry.
-            at = tail.find(_CENTRAL)
-        entries = {}
-        while 0 <= at <= end - _CENTRAL_SIZE and tail.startswith(_CENTRAL, at):
-            name_end = at + _CENTRAL_SIZE + _u16(tail, at + 28)
-            entries[tail[at + _CENTRAL_SIZE : name_end]] = _u32(tail, at + 42)
-            at = name_end + _u16(tail, at + 30) + _u16(tail, at + 32)
-        return entries
+    def _bound_members(self) -> None:
+        """Drop the largest where they hold too much together."""
+        members = self._members.values()
+        if sum(member.held for member in members) > _ALL_TYPES_PARTS:
+            max(members, key=lambda member: member.held).drop()
 
-    def _types_xml(self, entries: dict[bytes, int]) -> bytes | None:
-        """Return ``[Content_Types].xml`` in lower case, None where it cannot be read for certain.
-
-        Where the directory is too long to be kept whole and does not show it, it is the first
-        entry: Office writes it there.
-        """
-        candidate = self._candidates.get(entries.get(_TYPES_PART, 0))
-        part = _part(bytes(candidate.data)) if candidate is not None else None
-        if part is None or b"\0" in part or b"&#" in part:  # UTF-16 or escapes could hide macros.
-            return None
-        return part.lower()
+    def _package_types(self, entries: list[Entry]) -> PackageTypes | None:
+        """Return the types of the parts; None where there are none, or two that say so."""
+        said = [entry for entry in entries if entry.name.lower() == _TYPES_PART]
+        member = self._members.get(said[0].start) if len(said) == 1 else None
+        content = member.content(said[0]) if member is not None else None
+        return PackageTypes.read(content) if content is not None else None
 
 
-def _part(local: bytes) -> bytes | None:
-    """Return the content of the part whose local header begins ``local``, None if not whole."""
-    method, size = _u16(local, 8), _u32(local, 18)
-    data = local[_LOCAL_SIZE + _u16(local, 26) + _u16(local, 28) :]
-    if method == zlib.DEFLATED:
-        inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
-            part = inflate.decompress(data, _MAX_TYPES_XML)
-        except zlib.error:
-            return None
-        return part if inflate.eof else None
-    return data[:size] if method == 0 and 0 < size <= len(data) else None
+def _part_name(name: bytes) -> str:
+    r"""Return a part's name as it compares: without regard to case, to ``\`` and to the first ``/``.
 
-
-def _u16(data: bytes, at: int) -> int:
-    return int.from_bytes(data[at : at + 2], "little")
-
-
-def _u32(data: bytes, at: int) -> int:
-    return int.from_bytes(data[at : at + 4], "little")
+    ECMA-376 part 2, 6.2.2.3: names of parts are equal where they differ in the case of ASCII only.
+    """
+    return name.decode("utf-8", "replace").replace("\\", "/").lstrip("/").lower()

@@ -12,7 +12,6 @@ _MAGICS = {
     b"GIF87a": "image/gif",
     b"GIF89a": "image/gif",
     OLE_MAGIC: OLE,
-    **dict.fromkeys(ZIP_MAGICS, ZIP),
     b"\x1f\x8b\x08": "application/gzip",
     **{b"BZh%d1AY&SY" % level: "application/x-bzip2" for level in range(1, 10)},
     b"ID3": "audio/mpeg",
@@ -23,9 +22,17 @@ _MAGICS = {
 _RIFF_FORMS = {b"WEBP": "image/webp", b"AVI ": "video/x-msvideo", b"WAVE": "audio/wav"}
 """By the form type at offset 8 (Microsoft: Multimedia Programming Interface, RIFF)."""
 
-_PDF = re.compile(rb"(?:\xef\xbb\xbf)?[\s\0]{0,1019}%PDF-")
-"""Adobe's reader takes the header anywhere in the first 1024 bytes. Here only white space may
-stand before it: anything else could be the signature of what the file is to another program."""
+MAX_PADDING = 1024
+"""Bytes in which the signatures of PDF and ZIP may have white space before them."""
+
+PADDING = b"\xef\xbb\xbf \t\r\n\v\f\0"
+
+_PADDED = re.compile(
+    rb"(?:\xef\xbb\xbf)?[\s\0]{0,1019}(?:(%%PDF-)|%b)" % b"|".join(map(re.escape, ZIP_MAGICS))
+)
+"""Adobe's reader takes the header anywhere in the first 1024 bytes, and an archive is read from
+its end. Here only white space may stand before them: anything else could be the signature of what
+the file is to another program."""
 
 _BMP = re.compile(rb"BM.{4}\0{4}.{4}[\x0c\x28\x34\x38\x40\x6c\x7c]\0{3}", re.DOTALL)
 """``BM`` alone is two letters; so is the reserved field and the size of one of the known headers
@@ -47,8 +54,8 @@ def signature_type(head: bytes, *, size: int | None) -> str | None:
             return content_type
     if head.startswith(b"RIFF"):
         return _RIFF_FORMS.get(head[8:12])
-    if _PDF.match(head):
-        return "application/pdf"
+    if padded := _PADDED.match(head):
+        return "application/pdf" if padded[1] else ZIP
     if _BMP.match(head):
         return "image/bmp"
     if _EXECUTABLE.match(head):

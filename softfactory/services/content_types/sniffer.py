@@ -3,7 +3,7 @@
 from softfactory.services.content_types.general import general_type
 from softfactory.services.content_types.ole import OLE, OleInspector
 from softfactory.services.content_types.opc import ZIP, ZipInspector
-from softfactory.services.content_types.signatures import signature_type
+from softfactory.services.content_types.signatures import MAX_PADDING, PADDING, signature_type
 from softfactory.services.content_types.text import text_type
 
 HEAD_SIZE = 8 * 1024
@@ -11,21 +11,23 @@ HEAD_SIZE = 8 * 1024
 
 _LONGEST_MAGIC = 8
 """Bytes after which it is known whether the file is a container that must be followed to its end:
-the signature of an OLE compound file."""
+the signature of an OLE compound file. White space may stand before that of a ZIP archive."""
 
 
 class ContentSniffer:
     """Tells what a file is by its own signature, whatever name and type it came with.
 
-    Memory is bounded (under 1 MiB, whatever the file). Most types are told by their first
-    bytes, and a chunk then costs a comparison; OLE files and ZIP archives are followed to the
-    end. The first signature decides: a PDF behind a JPEG header is a JPEG.
+    Memory is bounded (8 KiB, whatever the file). Most types are told by their first bytes, and a
+    chunk then costs a comparison; OLE files and ZIP archives are followed to the end, for which
+    of a ZIP archive up to 5 MiB are kept. The first signature decides: a PDF behind a JPEG header
+    is a JPEG.
     """
 
     def __init__(self) -> None:
         self._head = bytearray()
         self._size = 0
         self._inspector: OleInspector | ZipInspector | None = None
+        self._is_begun = False
 
     @property
     def is_head_complete(self) -> bool:
@@ -41,7 +43,8 @@ class ContentSniffer:
         self._size += len(chunk)
         if before < HEAD_SIZE:
             self._head += chunk[: HEAD_SIZE - before]
-            if before < _LONGEST_MAGIC <= len(self._head):
+            if not self._is_begun and _begins(self._head):
+                self._is_begun = True
                 self._inspector = _inspector_for(self._head)
                 if self._inspector is not None and before:
                     self._inspector.feed(bytes(self._head[:before]), 0)
@@ -74,6 +77,11 @@ class ContentSniffer:
             or general_type(head)
             or "application/octet-stream"
         )
+
+
+def _begins(head: bytearray) -> bool:
+    """Whether enough is known of the beginning to say what follows the file to its end."""
+    return len(head) >= MAX_PADDING or len(head.lstrip(PADDING)) >= _LONGEST_MAGIC
 
 
 def _inspector_for(head: bytearray) -> OleInspector | ZipInspector | None:
