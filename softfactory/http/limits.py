@@ -14,6 +14,7 @@ from flask_limiter import RateLimitExceeded as LimitBreached
 
 from config import Config
 from softfactory.errors import NotAuthenticated, RateLimitExceeded
+from softfactory.http.addresses import network_of
 from softfactory.http.errors import render
 from softfactory.http.identity import is_public
 
@@ -42,7 +43,7 @@ def user_limit(budget: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 auth_limit: Callable[[Callable[P, R]], Callable[P, R]] = user_limit(AUTH)
-"""Count the view against the one budget that an address has for all of registering and login."""
+"""Count the view against the one budget that an address has for all that takes a password or code."""
 
 unlimited: Callable[[Callable[P, R]], Callable[P, R]] = user_limit(UNLIMITED)
 """Leave the view out: health, documents, and URLs that carry their own signature."""
@@ -91,7 +92,8 @@ def register_limits(app: Flask, config: Config) -> None:
         budget = budget_of(view)
         if budget != UNLIMITED:
             rate: str = getattr(config, f"ratelimit_{budget}")
-            limit = limiter.shared_limit(rate, scope=budget)
+            whose = _address if budget == AUTH else _caller
+            limit = limiter.shared_limit(rate, scope=budget, key_func=whose)
             refusals[endpoint] = limit(_refusal(endpoint))
             app.view_functions[endpoint] = limit(view)  # type: ignore[assignment]  # ParamSpec
 
@@ -137,5 +139,10 @@ def _caller() -> str:
     """
     user: Any = g.get("current_user")
     if user is None or g.get("is_anonymous", False):
-        return f"address:{request.remote_addr}"
+        return _address()
     return f"user:{user.id}"
+
+
+def _address() -> str:
+    """Return whose budget it is by the address alone, also where a user is known."""
+    return f"address:{network_of(request.remote_addr)}"

@@ -59,8 +59,12 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return later
 
 
+_names = map("nobody{}".format, itertools.count())
+"""Each tried once: an account waits for itself, whatever the address."""
+
+
 def login(client: FlaskClient, address: str = "127.0.0.1", **headers: str) -> Any:
-    body = {"username": "nobody", "password": "x"}
+    body = {"username": next(_names), "password": "x"}
     environ = {"REMOTE_ADDR": address}
     return client.post("/api/auth/login", json=body, headers=headers, environ_overrides=environ)
 
@@ -101,6 +105,33 @@ def test_another_address_has_a_budget_of_its_own(client: FlaskClient) -> None:
     statuses(client, 6, "10.0.0.1")
 
     assert statuses(client, 6, "10.0.0.2") == [401] * 5 + [429]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "budgets"),
+    [
+        (["2001:db8:1:2::1", "2001:db8:1:2::2", "2001:DB8:1:2:ffff:ffff:ffff:ffff"], 1),
+        (["2001:db8:1:2::1", "2001:db8:1:3::1"], 2),
+        (["192.0.2.1", "::ffff:192.0.2.1", "64:ff9b::c000:201", "2002:c000:201::7"], 1),
+        (["192.0.2.1", "192.0.2.2", "64:ff9b::c000:203"], 3),
+        (["fe80::1%eth0", "fe80::2%eth1"], 1),
+    ],
+)
+def test_an_ipv6_network_of_one_owner_has_one_budget(
+    client: FlaskClient, addresses: list[str], budgets: int
+) -> None:
+    left = [told(login(client, address))[1] for address in addresses]
+
+    assert sum(n == 4 for n in left) == budgets
+    assert min(left) == 4 - (len(addresses) - budgets)
+
+
+def test_a_new_password_is_of_the_addresses_budget_too(alice: Caller) -> None:
+    statuses(alice.client, 5)
+
+    answer = alice.post("/api/auth/change-password", json={"old_password": "x"})
+
+    assert refusal(answer) == (429, "RATE_LIMIT_EXCEEDED")
 
 
 def test_a_user_does_not_pay_for_the_logins_of_their_address(alice: Caller) -> None:

@@ -112,6 +112,7 @@ def reset_password(body: dict[str, Any]) -> dict[str, str]:
 @blueprint.post("/change-password")
 @blueprint.arguments(schemas.PasswordChange)
 @blueprint.response(HTTPStatus.OK, Message)
+@auth_limit
 def change_password(body: dict[str, Any]) -> dict[str, str]:
     """Set a new password; all logins end, this one too."""
     accounts().change_password(current_user(), body["old_password"], body["new_password"])
