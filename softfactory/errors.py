@@ -4,7 +4,9 @@ Each error carries a ``code`` for programs and a full sentence for people that s
 wrong and what to do. Nothing here knows HTTP; ``softfactory.http.errors`` gives each its status.
 """
 
+import math
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 FieldErrors = Mapping[str, Sequence[str]]
 """Messages by the name of the input field that they are about."""
@@ -155,6 +157,28 @@ class RateLimitExceeded(SoftFactoryError):
 
     code = "RATE_LIMIT_EXCEEDED"
     default_message = "Rate limit exceeded. Try again later."
+
+
+class TooManyTries(RateLimitExceeded):
+    """Wrong passwords or codes in a row, after which an account waits for its next try.
+
+    Attributes:
+        retry_after: seconds after which the next try is looked at.
+    """
+
+    default_message = "Too many wrong passwords or codes in a row. Try again in a moment."
+    retry_after = 1
+
+    @classmethod
+    def of(cls, secret: str, wait: timedelta) -> "TooManyTries":
+        """Return the error for wrong ``secret``s, after which the next is looked at in ``wait``."""
+        seconds = max(1, math.ceil(wait.total_seconds()))
+        unit = "second" if seconds == 1 else "seconds"
+        error = cls(
+            f"Too many wrong {secret}s in a row for this account. Try again in {seconds} {unit}."
+        )
+        error.retry_after = seconds
+        return error
 
 
 class RequestTooSlow(SoftFactoryError):

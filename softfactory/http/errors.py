@@ -92,7 +92,7 @@ def _respond(error: errors.SoftFactoryError) -> Response:
     if status == HTTPStatus.UNAUTHORIZED:
         # RFC 9110 section 11.6.1: a 401 names the scheme that it wants.
         response.headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, errors.Unavailable):
+    if isinstance(error, errors.Unavailable | errors.TooManyTries):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 

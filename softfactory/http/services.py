@@ -1,6 +1,9 @@
 """The services, made for the current request from its session and the application's ports."""
 
+from flask import has_request_context, request
+
 from softfactory.errors import NotConfigured
+from softfactory.http.addresses import network_of
 from softfactory.http.extensions import db
 from softfactory.http.runtime import runtime
 from softfactory.services.accounts import Accounts
@@ -44,6 +47,7 @@ def accounts() -> Accounts:
         code_secret=ports.config.secret_key,
         code_lifetime=ports.config.code_lifetime,
         login_lifetime=ports.config.refresh_token_lifetime,
+        source=network_of(request.remote_addr) if has_request_context() else "",
     )
 
 

@@ -16,13 +16,15 @@ from softfactory.errors import (
 from softfactory.models import CodePurpose, LoginSession, User
 from softfactory.services.codes import Codes
 from softfactory.services.logins import Logins
-from softfactory.services.mail import Mail, Mailer
+from softfactory.services.mail import Mailer
+from softfactory.services.mailed_codes import MailedCodes
 from softfactory.services.passwords import (
     hash_password,
     needs_rehash,
     password_problems,
     verify_password,
 )
+from softfactory.services.tries import Account, Secret, Tries
 from softfactory.services.unit_of_work import write
 from softfactory.services.users import Users
 
@@ -33,6 +35,7 @@ class Accounts:
 
     A ``name`` is a username or an address, in any case. Every change first locks the user's row, so
     that what is done to one account at once is done in turn; hashing stays outside of transactions.
+    Wrong passwords and codes in a row make an account wait (``Tries``); open logins go on.
     """
 
     session: Session
@@ -42,6 +45,8 @@ class Accounts:
     code_lifetime: timedelta
     login_lifetime: timedelta
     """How long a login lives: as long as its refresh token."""
+    source: str = ""
+    """The network that the request came from; who asks for much hashing waits behind others."""
 
     def register(self, username: str, email: str, password: str) -> None:
         """Make an account that has to be confirmed, and mail its code.
@@ -49,10 +54,10 @@ class Accounts:
         Raises:
             InvalidInput: by field: not acceptable, or taken.
         """
-        user = self._users.new(username, email, password)
+        user = self._users.new(username, email, password, self._requester(username))
         with self._users.adding(user):
-            code = self._codes.issue(user, CodePurpose.CONFIRM)
-        self._mail_code(user, CodePurpose.CONFIRM, code)
+            code = self._mailed_codes.codes.issue(user, CodePurpose.CONFIRM)
+        self._mailed_codes.send(user, CodePurpose.CONFIRM, code)
 
     def create_confirmed(
         self, username: str, email: str, password: str, *, is_admin: bool = False
@@ -73,11 +78,14 @@ class Accounts:
 
         Raises:
             InvalidCode: a wrong code, no such user, or nothing to confirm, for which no code lives.
+            TooManyTries: wrong codes in a row came before.
         """
         with write(self.session):
             user = self._users.lock(name)
-            if user is not None and self._codes.redeem(user, CodePurpose.CONFIRM, code):
+            is_right = self._mailed_codes.is_right(user, name, CodePurpose.CONFIRM, code)
+            if user is not None and is_right:
                 user.confirmed_at = self.clock()
+                self._mailed_codes.redeemed(user, CodePurpose.CONFIRM)
                 return
         raise InvalidCode  # After the commit: a wrong try counts.
 
@@ -85,10 +93,11 @@ class Accounts:
         """Mail a new confirmation code; does nothing where there is nothing to confirm."""
         with write(self.session):
             user = self._users.lock(name)
-            if user is None or user.confirmed_at is not None:
-                return
-            code = self._codes.issue(user, CodePurpose.CONFIRM)
-        self._mail_code(user, CodePurpose.CONFIRM, code)
+            if user is not None and user.confirmed_at is not None:
+                user = None
+            code = self._mailed_codes.issue(user, name, CodePurpose.CONFIRM)
+        if user is not None and code is not None:
+            self._mailed_codes.send(user, CodePurpose.CONFIRM, code)
 
     def login(self, name: str, password: str) -> LoginSession:
         """Begin a login and return it.
@@ -96,20 +105,28 @@ class Accounts:
         Raises:
             InvalidCredentials: no such user, or not the password; both take equally long.
             EmailNotVerified: the right password of an account that is not confirmed.
+            TooManyTries: wrong passwords in a row came before.
         """
         user = self._users.find(name)
         verified = user.password_hash if user else None
-        if not verify_password(password, verified) or user is None or verified is None:
+        account = self._check_tries(user, name)
+        is_right = verify_password(password, verified, (self.source, account.slot))
+        if not is_right or user is None or verified is None:
+            with write(self.session):
+                self._tries.count_wrong(account)
             raise InvalidCredentials
-        if user.confirmed_at is None:
-            raise EmailNotVerified
-        password_hash = hash_password(password) if needs_rehash(verified) else verified
+        password_hash = verified
+        if needs_rehash(verified):
+            password_hash = hash_password(password, (self.source, account.slot))
         with write(self.session):
             # A password that was changed since it was verified has ended this login too.
             if self._users.lock_unchanged(user, verified) is None:
                 raise InvalidCredentials
+            self._tries.count_right(account)
             user.password_hash = password_hash
-            return self._logins.begin(user)
+            if user.confirmed_at is not None:
+                return self._logins.begin(user)
+        raise EmailNotVerified
 
     def identify(self, session_id: str) -> User | None:
         """Return whose live login this is, or None."""
@@ -135,26 +152,34 @@ class Accounts:
         """
         with write(self.session):
             user = self._users.lock(name)
-            if user is None:
-                return
-            code = self._codes.issue(user, CodePurpose.RESET)
-        self._mail_code(user, CodePurpose.RESET, code)
+            code = self._mailed_codes.issue(user, name, CodePurpose.RESET)
+        if user is not None and code is not None:
+            self._mailed_codes.send(user, CodePurpose.RESET, code)
 
     def reset_password(self, name: str, code: str, new_password: str) -> None:
         """Set a new password, confirm the address that the code went to, and end all logins.
 
         Raises:
             InvalidInput: the new password is not acceptable; the code is still good.
-            InvalidCode: a wrong code, or no such user.
+            InvalidCode: a wrong code, or no such user; nothing was hashed.
+            TooManyTries: wrong codes in a row came before.
         """
-        password_hash = _hash_acceptable(new_password)
+        _refuse_unacceptable(new_password)
         with write(self.session):
             user = self._users.lock(name)
-            if user is not None and self._codes.redeem(user, CodePurpose.RESET, code):
-                user.confirmed_at = user.confirmed_at or self.clock()
-                self._set_password(user, password_hash)
-                return
-        raise InvalidCode  # After the commit: a wrong try counts.
+            is_right = self._mailed_codes.is_right(user, name, CodePurpose.RESET, code)
+        if user is None or not is_right:
+            raise InvalidCode  # After the commit: a wrong try counts.
+        password_hash = hash_password(new_password, self._requester(name))
+        with write(self.session):
+            locked = self._users.lock(user.username)
+            # Of requests with one code the first has spent it; a newer code has ended it.
+            if locked is None or not self._mailed_codes.codes.spend(
+                locked, CodePurpose.RESET, code
+            ):
+                raise InvalidCode
+            locked.confirmed_at = locked.confirmed_at or self.clock()
+            self._set_password(locked, password_hash)
 
     def change_password(self, user: User, old_password: str, new_password: str) -> None:
         """Set a new password and end all logins of ``user``, the one that asks too.
@@ -162,54 +187,75 @@ class Accounts:
         Raises:
             InvalidInput: the new password is not acceptable.
             WrongPassword: the old one is not right.
+            TooManyTries: wrong passwords in a row came before, here or at a login.
         """
         verified = user.password_hash
-        self.session.commit()  # No connection waits for the hashing.
-        if not verify_password(old_password, verified) or verified is None:
+        account = self._check_tries(user)
+        requester = (self.source, account.slot)
+        if not verify_password(old_password, verified, requester) or verified is None:
+            with write(self.session):
+                self._tries.count_wrong(account)
             raise WrongPassword
-        password_hash = _hash_acceptable(new_password)
+        _refuse_unacceptable(new_password)
+        password_hash = hash_password(new_password, requester)
         with write(self.session):
             if self._users.lock_unchanged(user, verified) is None:
                 raise WrongPassword
+            self._tries.count_right(account)
             self._set_password(user, password_hash)
 
     def sweep(self, *, dry_run: bool) -> tuple[int, int]:
-        """Remove spent codes and dead sessions; return how many there are of each."""
+        """Remove spent codes and dead sessions; return how many there are of each.
+
+        Wrong tries that count no more go with them, uncounted.
+        """
         with write(self.session):
-            return self._codes.sweep(dry_run=dry_run), self._logins.sweep(dry_run=dry_run)
+            self._tries.sweep(dry_run=dry_run)
+            codes = self._mailed_codes.codes.sweep(dry_run=dry_run)
+            return codes, self._logins.sweep(dry_run=dry_run)
 
     @property
     def _users(self) -> Users:
         return Users(session=self.session, clock=self.clock)
 
     @property
-    def _codes(self) -> Codes:
-        return Codes(
+    def _tries(self) -> Tries:
+        return Tries(session=self.session, clock=self.clock, secret=self.code_secret)
+
+    @property
+    def _mailed_codes(self) -> MailedCodes:
+        codes = Codes(
             session=self.session,
             clock=self.clock,
             secret=self.code_secret,
             lifetime=self.code_lifetime,
         )
+        return MailedCodes(codes=codes, tries=self._tries, mailer=self.mailer)
 
     @property
     def _logins(self) -> Logins:
         return Logins(session=self.session, clock=self.clock, lifetime=self.login_lifetime)
 
+    def _requester(self, name: str) -> tuple[str, str]:
+        """Return whose hashing it is, for ``Turns``."""
+        return self.source, name.lower()
+
+    def _check_tries(self, user: User | None, name: str = "") -> Account:
+        """Return whose wrong passwords are counted, unless they have to wait (TooManyTries)."""
+        account = self._tries.of(Secret.PASSWORD, user, name)
+        self._tries.check(account)
+        self.session.commit()  # What follows is hashing, and no connection waits for that.
+        return account
+
     def _set_password(self, user: User, password_hash: str) -> None:
         """Replace the password, and end all that the older one, or a code, still allowed."""
         user.password_hash = password_hash
-        self._codes.end(user, *CodePurpose)
+        self._mailed_codes.redeemed(user, *CodePurpose)
+        self._tries.forget(self._tries.of(Secret.PASSWORD, user))
         self._logins.end_all(user)
 
-    def _mail_code(self, user: User, purpose: CodePurpose, code: str) -> None:
-        """Mail ``code``; called after the commit, so that what is mailed is what is kept."""
-        text = Mail.confirmation if purpose is CodePurpose.CONFIRM else Mail.password_reset
-        mail = text(username=user.username, code=code, lifetime=self.code_lifetime)
-        self.mailer.send(to=user.email, subject=mail.subject, body=mail.body)
 
-
-def _hash_acceptable(new_password: str) -> str:
-    """Return the hash of a new password that meets the policy, or raise InvalidInput."""
+def _refuse_unacceptable(new_password: str) -> None:
+    """Raise InvalidInput if a new password does not meet the policy."""
     if problems := password_problems(new_password):
         raise InvalidInput(" ".join(problems), errors={"new_password": problems})
-    return hash_password(new_password)

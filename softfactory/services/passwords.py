@@ -3,15 +3,14 @@
 import secrets
 import unicodedata
 from base64 import b64encode
-from collections.abc import Callable
-from threading import BoundedSemaphore
+from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
-from softfactory.errors import Busy
 from softfactory.services.threads import threads
+from softfactory.services.turns import Turns
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,10 +34,12 @@ hashing in each of the server's threads would hold 19 MiB in every one.
 """
 
 MAX_WAITING = 28
-"""Hashings that wait for one of those. A flood of logins waits half a second, and holds no more
-than half of a worker's threads; whoever comes then is sent away at once."""
+"""Hashings that wait for one of those: no more than half of a worker's threads."""
 
-_places = BoundedSemaphore(MAX_CONCURRENT + MAX_WAITING)
+PATIENCE = 10.0
+"""Seconds that one waits at most; half a second is what a full queue takes of a free processor."""
+
+_turns = Turns(at_once=MAX_CONCURRENT, waiting=MAX_WAITING, patience=PATIENCE)
 
 _hasher = PasswordHasher(
     time_cost=ITERATIONS,
@@ -49,18 +50,16 @@ _hasher = PasswordHasher(
 )
 
 
-def _hashed(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+def _hashed(
+    requester: Sequence[str], function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+) -> R:
     """Return what ``function`` does in a hashing thread.
 
     Raises:
         Busy: too many are waiting for one.
     """
-    if not _places.acquire(blocking=False):
-        raise Busy
-    try:
+    with _turns.turn(requester):
         return threads("argon2", MAX_CONCURRENT).submit(function, *args, **kwargs).result()
-    finally:
-        _places.release()
 
 
 def password_problems(password: str) -> list[str]:
@@ -81,8 +80,11 @@ def password_problems(password: str) -> list[str]:
     return problems
 
 
-def hash_password(password: str) -> str:
+def hash_password(password: str, requester: Sequence[str] = ()) -> str:
     """Return the argon2id hash of an acceptable ``password``, with its parameters and own salt.
+
+    Args:
+        requester: whose turn it takes: the address and the account (``Turns``).
 
     Raises:
         Busy: too many are being hashed.
@@ -90,18 +92,23 @@ def hash_password(password: str) -> str:
     encoded = _encoded(password)
     if encoded is None:
         raise ValueError("password was not checked")
-    return _hashed(_hasher.hash, encoded)
+    return _hashed(requester, _hasher.hash, encoded)
 
 
-def verify_password(password: str, password_hash: str | None) -> bool:
+def verify_password(
+    password: str, password_hash: str | None, requester: Sequence[str] = ()
+) -> bool:
     """Whether ``password`` belongs to ``password_hash``; None, for nobody, takes as long to say.
+
+    Args:
+        requester: whose turn it takes: the address and the account (``Turns``).
 
     Raises:
         Busy: too many are being hashed.
     """
     encoded = _encoded(password)
     try:
-        _hashed(_hasher.verify, password_hash or _NOBODY, encoded or b"")
+        _hashed(requester, _hasher.verify, password_hash or _NOBODY, encoded or b"")
     except VerifyMismatchError:
         return False
     return password_hash is not None and encoded is not None

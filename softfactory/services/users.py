@@ -1,6 +1,6 @@
 """The rows of users: made by the rules, found by either name, and locked for what changes them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -36,9 +36,7 @@ class Users:
 
     def find(self, name: str) -> User | None:
         """Return the user called ``name`` as the database has it now."""
-        user = self.session.scalar(_called(name))
-        self.session.commit()  # What follows is hashing, and no connection waits for that.
-        return user
+        return self.session.scalar(_called(name))
 
     def lock(self, name: str) -> User | None:
         """Return the user called ``name``, locked until the caller's transaction ends."""
@@ -52,8 +50,11 @@ class Users:
             )
         )
 
-    def new(self, username: str, email: str, password: str) -> User:
+    def new(self, username: str, email: str, password: str, requester: Sequence[str] = ()) -> User:
         """Return a user, not yet added, whose names were free a moment ago.
+
+        Args:
+            requester: whose turn at hashing it takes (``Turns``).
 
         Raises:
             InvalidInput: by field: not acceptable, or taken.
@@ -74,7 +75,7 @@ class Users:
             is_admin=False,
         )
         self._check_free(user)
-        user.password_hash = hash_password(password)
+        user.password_hash = hash_password(password, requester)
         return user
 
     def built_in(self) -> User:

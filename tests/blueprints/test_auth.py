@@ -192,6 +192,22 @@ def test_a_wrong_code_and_an_unknown_user_are_the_same(
         assert refusal(response) == (400, "INVALID_CODE")
 
 
+def test_wrong_passwords_in_a_row_are_told_how_long_to_wait(browser: Browser) -> None:
+    browser.join()
+    tokens = browser.login()
+    for _ in range(5):
+        browser.post("login", {"username": "johndoe", "password": NEW_PASSWORD})
+
+    response = browser.post("login", {"username": "johndoe", "password": PASSWORD})
+
+    assert refusal(response) == (429, "RATE_LIMIT_EXCEEDED")
+    assert response.headers["Retry-After"] == "30"
+    assert response.json["error"] == (
+        "Too many wrong passwords in a row for this account. Try again in 30 seconds."
+    )
+    assert browser.is_live(tokens) == [True, True]
+
+
 @pytest.mark.parametrize("username", ["nobody", "nobody@example.com", "public"])
 @pytest.mark.parametrize("route", ["resend-code", "forgot-password"])
 def test_who_exists_is_never_told(browser: Browser, route: str, username: str) -> None:
@@ -505,7 +521,7 @@ def test_each_address_has_a_budget_of_its_own(limited: Browser) -> None:
 
     other = limited.client.post(
         "/api/auth/login",
-        json=PUBLIC_ROUTES["login"],
+        json={"username": "janedoe", "password": PASSWORD},
         environ_base={"REMOTE_ADDR": "203.0.113.7"},
     )
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from threading import BoundedSemaphore
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from softfactory.services import passwords
+from softfactory.services.turns import Turns
 from softfactory.storage.disposition import content_disposition
 from tests.conftest import PASSWORD, Caller
 from tests.http.failures import refusal
@@ -145,22 +145,18 @@ def test_no_name_is_a_trap_for_a_pattern(client: FlaskClient, name: str) -> None
 def test_a_flood_of_logins_is_sent_away_before_it_takes_every_thread(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken = 0
-    while passwords._places.acquire(blocking=False):
-        taken += 1
-    try:
+    monkeypatch.setattr(passwords, "_turns", Turns(at_once=1, waiting=0, patience=1))
+    with passwords._turns.turn(["another"]):
         answer = client.post(LOGIN, json={"username": "nobody", "password": PASSWORD})
-    finally:
-        for _ in range(taken):
-            passwords._places.release()
 
     assert refusal(answer) == (503, "SERVICE_BUSY")
     assert answer.headers["Retry-After"] == "1"
+    taken = passwords.MAX_CONCURRENT + passwords.MAX_WAITING
     assert taken < 64, "more than gunicorn.conf.py gives threads"
 
 
 def test_a_login_gives_its_place_back(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "_places", BoundedSemaphore(1))
+    monkeypatch.setattr(passwords, "_turns", Turns(at_once=1, waiting=1, patience=1))
     body = {"username": "nobody", "password": "x"}
 
     answers = [client.post(LOGIN, json=body) for _ in range(2)]
@@ -175,7 +171,7 @@ def test_an_unknown_user_costs_as_many_hashings_as_a_known_one(
     real = passwords._hashed
 
     def counted(*args: Any) -> Any:
-        hashed.append(args[0])
+        hashed.append(args[1])
         return real(*args)
 
     monkeypatch.setattr(passwords, "_hashed", counted)

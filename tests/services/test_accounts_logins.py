@@ -66,7 +66,7 @@ def test_an_unknown_user_is_refused_after_as_much_hashing(
 ) -> None:
     asked: list[str | None] = []
     monkeypatch.setattr(
-        accounts_module, "verify_password", lambda _, password_hash: asked.append(password_hash)
+        accounts_module, "verify_password", lambda _, password_hash, __: asked.append(password_hash)
     )
 
     with pytest.raises(InvalidCredentials):
@@ -172,7 +172,7 @@ def test_a_password_that_changes_while_it_is_verified_opens_no_login(
 ) -> None:
     world.confirmed()
 
-    def verify_while_it_is_reset(password: str, password_hash: str | None) -> bool:
+    def verify_while_it_is_reset(password: str, password_hash: str | None, _: object) -> bool:
         code = world.forgot()
         world.accounts().reset_password("johndoe", code, NEW_PASSWORD)
         return True

@@ -27,14 +27,16 @@ def hashes(codes: Codes) -> set[str]:
     return set(codes.session.scalars(select(MailCode.code_hash)))
 
 
-def test_a_code_is_redeemed_once(codes: Codes) -> None:
+def test_a_code_is_right_until_it_is_spent_and_is_spent_once(codes: Codes) -> None:
     user, _ = users(codes)
 
     with write(codes.session):
         code = codes.issue(user, CodePurpose.RESET)
+        before = [codes.is_right(user, CodePurpose.RESET, code) for _ in range(7)]
+        spent = [codes.spend(user, CodePurpose.RESET, code) for _ in range(2)]
 
-        assert codes.redeem(user, CodePurpose.RESET, code)
-        assert not codes.redeem(user, CodePurpose.RESET, code)
+        assert (before, spent) == ([True] * 7, [True, False])
+        assert not codes.is_right(user, CodePurpose.RESET, code)
     assert hashes(codes) == set()
 
 
@@ -74,5 +76,5 @@ def test_one_code_is_kept_differently_under_each_secret(
     with write(codes.session):
         code = codes.issue(user, CodePurpose.RESET)
 
-        assert not other.redeem(user, CodePurpose.RESET, code)
-        assert codes.redeem(user, CodePurpose.RESET, code)
+        assert not other.is_right(user, CodePurpose.RESET, code)
+        assert codes.is_right(user, CodePurpose.RESET, code)
