@@ -1,4 +1,4 @@
-"""The WSGI entry point: ``gunicorn -c gunicorn.conf.py wsgi:app``, ``flask --app wsgi ...``."""
+"""The WSGI entry point: ``gunicorn -c gunicorn.conf.py wsgi:app``, ``./files ...``."""
 
 from config import Config, ConfigError
 from softfactory.factory import create_app

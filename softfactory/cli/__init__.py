@@ -1,1 +1,1 @@
-"""The operator's commands: ``flask --app wsgi users|files|storage ...``."""
+"""The operator's commands: ``./files users|files|storage ...``."""

@@ -1,4 +1,4 @@
-"""``flask files ...``: keeping files in order."""
+"""``./files files ...``: keeping files in order."""
 
 import json
 import sys

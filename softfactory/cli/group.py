@@ -25,5 +25,5 @@ class PlainGroup(AppGroup):
         except SQLAlchemyError as error:
             raise click.ClickException(
                 "The database could not do this: is DATABASE_URL right, is it running, and is its "
-                f"schema up to date (flask --app wsgi db upgrade)? ({type(error).__name__})"
+                f"schema up to date (./files db upgrade)? ({type(error).__name__})"
             ) from error

@@ -1,4 +1,4 @@
-"""``flask storage ...``: is the storage set up right?"""
+"""``./files storage ...``: is the storage set up right?"""
 
 import click
 

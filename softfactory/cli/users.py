@@ -1,4 +1,4 @@
-"""``flask users ...``: accounts made by the operator."""
+"""``./files users ...``: accounts made by the operator."""
 
 import click
 
