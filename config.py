@@ -185,9 +185,7 @@ class Config:
     )
     secret_key: str = _setting(DEFAULT_SECRET, _text, "SECRET_KEY")
     jwt_secret_key: str = _setting(DEFAULT_SECRET, _text, "JWT_SECRET_KEY")
-    public_base_url: str = _setting(
-        "http://localhost:8000", _url("http", "https"), "PUBLIC_BASE_URL"
-    )
+    public_base_url: str | None = _setting(None, _url("http", "https"), "PUBLIC_BASE_URL")
     cors_origins: tuple[str, ...] | None = _setting(None, _origins, "CORS_ORIGINS")
     trusted_proxies: int = _setting(0, _integer(0, 16), "TRUSTED_PROXIES")
     api_docs_enabled: bool | None = _setting(None, _boolean, "API_DOCS_ENABLED")

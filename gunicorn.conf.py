@@ -135,3 +135,8 @@ def when_ready(server: Any) -> None:  # noqa: ANN401  # gunicorn ships no types
         server.log.info("SoftFactory Files is ready on %s", address)
         if settings.api_docs_enabled:
             server.log.info("Its API documents: %s/api/docs and %s/api/redoc", address, address)
+    if settings.public_base_url is None and settings.app_env == "production":
+        server.log.warning(
+            "PUBLIC_BASE_URL is not set: URLs in answers name the address that a request came to. "
+            "Behind a proxy or in a container, set it to what clients reach this service by."
+        )

@@ -15,6 +15,7 @@ from softfactory.cli import storage as storage_cli
 from softfactory.cli import users as users_cli
 from softfactory.clock import Clock, utc_now
 from softfactory.http import health
+from softfactory.http.base_url import base_url
 from softfactory.http.dispatch import dispatch_by_content_type
 from softfactory.http.docs import register_docs
 from softfactory.http.errors import register_error_handlers
@@ -96,7 +97,7 @@ def _register_routes(app: Flask, config: Config) -> None:
 
 
 def _runtime(app: Flask, config: Config, clock: Clock, storage: Storage | None) -> Runtime:
-    signer = UrlSigner(config.secret_key, config.public_base_url, clock)
+    signer = UrlSigner(config.secret_key, base_url, clock)
     return Runtime(
         config=config,
         clock=clock,

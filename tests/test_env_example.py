@@ -53,7 +53,7 @@ def test_every_value_in_it_is_good() -> None:
 
 def test_a_value_that_is_commented_out_is_the_default_where_it_is_no_example() -> None:
     settings = {setting.metadata["names"][0]: setting for setting in fields(Config)}
-    examples = {"CORS_ORIGINS", "API_DOCS_ENABLED", "SIMPLE_S3_ANONYMOUS", "CLOUDFRONT_DOMAIN",
+    examples = {"PUBLIC_BASE_URL", "CORS_ORIGINS", "API_DOCS_ENABLED", "SIMPLE_S3_ANONYMOUS", "CLOUDFRONT_DOMAIN",
                 "AWS_S3_BUCKET", "AWS_S3_ENDPOINT_URL", "DATABASE_URL", "REDIS_URL"}  # fmt: skip
     shown = {
         name: settings[name].metadata["parse"](value)

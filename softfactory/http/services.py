@@ -4,6 +4,7 @@ from flask import has_request_context, request
 
 from softfactory.errors import NotConfigured
 from softfactory.http.addresses import network_of
+from softfactory.http.base_url import base_url
 from softfactory.http.extensions import db
 from softfactory.http.runtime import runtime
 from softfactory.services.accounts import Accounts
@@ -154,7 +155,7 @@ def _own_part_urls() -> OwnPartUrls | None:
     ports = runtime()
     if ports.config.upload_storage_handler != "local":
         return None
-    return OwnPartUrls(ports.config.secret_key, ports.config.public_base_url, ports.clock)
+    return OwnPartUrls(ports.config.secret_key, base_url(), ports.clock)
 
 
 def drive_uploads() -> DriveUploads:

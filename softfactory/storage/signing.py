@@ -2,8 +2,9 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Any
@@ -16,6 +17,9 @@ from softfactory.errors import InvalidInput, InvalidSignature, SignatureExpired
 
 MAX_EXPIRY = timedelta(days=7)
 """S3: a SigV4 presigned URL lives at most seven days."""
+
+BaseUrl = str | Callable[[], str]
+"""What this service's URLs begin with, or who says it for each URL."""
 
 _SALT = b"softfactory.storage.media"
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -57,15 +61,15 @@ class UrlSigner:
     URL's query holds nothing else, so there is nothing in it that could be changed.
     """
 
-    def __init__(self, secret: str, base_url: str, clock: Clock = utc_now) -> None:
+    def __init__(self, secret: str, base_url: BaseUrl, clock: Clock = utc_now) -> None:
         """Sign with ``secret`` for the service that clients reach at ``base_url``."""
-        self._media = f"{base_url.rstrip('/')}/media/"
+        self._base_url = base_url if callable(base_url) else partial(str, base_url.rstrip("/"))
         self._clock = clock
         self._signer = TokenSigner(secret, _SALT)
 
     def object_url(self, key: str) -> str:
         """Return the unsigned URL that names the object; it gives no bytes."""
-        return self._media + _quoted(key)
+        return f"{self._base_url()}/media/{_quoted(key)}"
 
     def sign(self, method: str, key: str, expires_in: timedelta, **claims: str | int | None) -> str:
         """Return a URL that is good for ``method`` on ``key`` until it expires.
@@ -84,7 +88,7 @@ class UrlSigner:
         said = {name: value for name, value in claims.items() if value is not None}
         payload = _encode([method, key, expires, said]).encode()
         token = self._signer.sign(urlsafe_b64encode(payload).rstrip(b"="))
-        return f"{self._media}{_quoted(key)}?token={token}"
+        return f"{self.object_url(key)}?token={token}"
 
     def verify(self, token: str, *, method: str, key: str) -> dict[str, Any]:
         """Return the claims that ``token`` was signed with, if it allows ``method`` on ``key``.

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from flask import Response, jsonify
 
 from softfactory.blueprints.uploads import schemas
+from softfactory.http.base_url import base_url
 from softfactory.http.blueprint import Blueprint
 from softfactory.http.bodies import body_chunks, body_size
 from softfactory.http.identity import current_user, public
@@ -137,4 +138,4 @@ def _url_lifetime() -> float:
 
 def _page_url(limit: int, offset: int) -> str:
     query = urlencode({"limit": limit, "offset": offset})
-    return f"{runtime().config.public_base_url}/v1/files/?{query}"
+    return f"{base_url()}/v1/files/?{query}"
