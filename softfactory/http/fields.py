@@ -9,7 +9,7 @@ from marshmallow import ValidationError, fields
 from softfactory.clock import isoformat
 from softfactory.http.paging import whole_number
 from softfactory.services.access import MAX_ID
-from softfactory.services.content_types import said_type
+from softfactory.services.content_types import said_type, shown_type
 
 
 class UTCTime(fields.Field[datetime]):
@@ -80,3 +80,10 @@ class MediaType(fields.String):
             raise ValidationError(
                 f"{attr} must be a content type such as video/mp4, of at most 255 characters."
             ) from error
+
+
+class StoredType(fields.String):
+    """The type that a file is stored with, as the contracts show it."""
+
+    def _serialize(self, value: str | None, *_args: Any, **_kwargs: Any) -> str | None:  # noqa: ANN401  # marshmallow's signature
+        return None if value is None else shown_type(value)

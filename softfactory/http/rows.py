@@ -10,7 +10,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, missing
 
-from softfactory.http.fields import Derived, UTCTime
+from softfactory.http.fields import Derived, StoredType, UTCTime
 
 Reader = Callable[[Any], Any]
 """Returns of an object what one field, or one schema, dumps of it."""
@@ -65,7 +65,7 @@ def _reader(schema: RowSchema, name: str, field: fields.Field[Any]) -> Reader:
         return function
     if isinstance(field, Part) and isinstance(field.schema, RowSchema):
         return field.schema.reader()
-    if type(field) not in _PLAIN and not isinstance(field, UTCTime):
+    if type(field) not in _PLAIN and not isinstance(field, StoredType | UTCTime):
         return lambda row: field.serialize(name, row, accessor=schema.get_attribute)
     get = attrgetter(name if field.attribute is None else field.attribute)
     # Most values are what they are dumped as.

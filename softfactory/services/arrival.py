@@ -27,8 +27,8 @@ class Arrival:
             yield chunk
 
     def content_type(self) -> str:
-        """Return what the file is by its content; to be asked after the last chunk."""
-        return self._sniffer.content_type()
+        """Return what to store the file as, by its content; to be asked after the last chunk."""
+        return self._sniffer.stored_type()
 
 
 def within_limit(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -621,6 +621,29 @@ def test_a_character_cut_by_the_end_of_the_file_is_no_text() -> None:
     assert type_of("한".encode()[:-1]) == UNKNOWN
 
 
+@pytest.mark.parametrize("chunk_size", [1, 1000, MIB])
+@pytest.mark.parametrize(
+    ("content", "stored"),
+    [
+        (b"plain ASCII", "text/plain; charset=utf-8"),
+        ("안녕하세요".encode() * 5000, "text/plain; charset=utf-8"),
+        ("안녕하세요".encode("utf-8-sig"), "text/plain; charset=utf-8"),
+        (b"\x1b[31mred\x1b[0m", "text/plain; charset=utf-8"),
+        ("안녕하세요".encode("utf-16"), "text/plain"),
+        ("こんにちは".encode("iso-2022-jp"), "text/plain"),
+        (b"a" * 10_000 + b"\xff", "text/plain"),
+        (b"a" * 10_000 + b"\xed\x95", "text/plain"),
+        (b'{"a": 1}', "application/json"),
+        (b"<p>", "text/html"),
+        (b"", UNKNOWN),
+    ],
+)
+def test_the_charset_is_stored_where_every_byte_proves_it(
+    content: bytes, stored: str, chunk_size: int
+) -> None:
+    assert sniffed(content, chunk_size).stored_type() == stored
+
+
 @pytest.mark.parametrize("before", [b"\n", b"\xef\xbb\xbf", b" " * 1000])
 def test_a_pdf_may_have_white_space_before_it(before: bytes) -> None:
     assert type_of(before + samples.pdf()) == "application/pdf"

@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
-from softfactory.http.fields import Derived, UTCTime
+from softfactory.http.fields import Derived, StoredType, UTCTime
 from softfactory.http.paging import PageNumber
 from softfactory.http.rows import Part, RowSchema
 from softfactory.http.runtime import runtime
@@ -57,7 +57,7 @@ class DriveListMetadata(RowSchema):
 class DriveMetadata(DriveListMetadata):
     """The same, with the type."""
 
-    content_type = fields.String(metadata={"example": "image/jpeg"})
+    content_type = StoredType(metadata={"example": "image/jpeg"})
 
 
 class DriveFullMetadata(DriveMetadata):

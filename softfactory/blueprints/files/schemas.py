@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from softfactory.http.fields import Derived, FileId, UTCTime
+from softfactory.http.fields import Derived, FileId, StoredType, UTCTime
 from softfactory.http.paging import PageNumber
 from softfactory.http.rows import RowSchema
 from softfactory.http.services import links
@@ -60,7 +60,7 @@ class Uploaded(Schema):
     file_key = fields.String(metadata={"example": "uploads/123/20260226_143022_document.pdf"})
     size = fields.Integer(attribute="file_size", metadata={"description": "Bytes."})
     category = fields.String(metadata={"example": "document"})
-    content_type = fields.String(metadata={"example": "application/pdf"})
+    content_type = StoredType(metadata={"example": "application/pdf"})
     original_filename = fields.String(metadata={"example": "document.pdf"})
 
 
@@ -72,7 +72,7 @@ class FileInfo(RowSchema):
     file_key = fields.String()
     original_filename = fields.String()
     file_size = fields.Integer(metadata={"description": "Bytes."})
-    content_type = fields.String()
+    content_type = StoredType()
     category = fields.String()
     s3_url = Derived(lambda: links().s3_url, metadata={"type": "string"})
     cdn_url = Derived(lambda: links().cdn_url, metadata={"type": "string"})

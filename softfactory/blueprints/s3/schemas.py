@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from softfactory.http.fields import UTCTime
+from softfactory.http.fields import StoredType, UTCTime
 from softfactory.http.paging import PageNumber
 from softfactory.http.rows import RowSchema
 
@@ -160,7 +160,7 @@ class BrowserDownload(Schema):
 class BrowserMetadata(Schema):
     """What storage knows of an object."""
 
-    content_type = fields.String(metadata={"example": "text/plain"})
+    content_type = StoredType(metadata={"example": "text/plain"})
     content_length = fields.Integer(attribute="size", metadata={"description": "Bytes."})
     last_modified = UTCTime(metadata={"format": "date-time"})
     etag = fields.String()

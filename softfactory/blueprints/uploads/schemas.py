@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from softfactory.errors import InvalidInput
-from softfactory.http.fields import Derived, MediaType, UTCTime
+from softfactory.http.fields import Derived, MediaType, StoredType, UTCTime
 from softfactory.http.paging import PageNumber
 from softfactory.http.rows import RowSchema
 from softfactory.http.services import links
@@ -196,7 +196,7 @@ class UploadedFile(RowSchema):
     id = fields.String(metadata={"example": "7"})
     file_name = fields.String(attribute="original_filename")
     file_size = fields.Integer(metadata={"description": "Bytes."})
-    file_content_type = fields.String(attribute="content_type")
+    file_content_type = StoredType(attribute="content_type")
     upload_status = fields.String(attribute="status", metadata={"example": "completed"})
     url = Derived(lambda: links().cdn_url, metadata={"type": "string"})
     created = UTCTime(attribute="uploaded_at", metadata={"format": "date-time"})

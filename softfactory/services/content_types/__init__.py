@@ -9,6 +9,7 @@ from softfactory.services.content_types.allowed import (
 from softfactory.services.content_types.allowed_types import ALLOWED_TYPES
 from softfactory.services.content_types.declared import said_type, type_by_name
 from softfactory.services.content_types.sniffer import ContentSniffer
+from softfactory.services.content_types.text import shown_type
 
 __all__ = [
     "ALLOWED_TYPES",
@@ -18,5 +19,6 @@ __all__ = [
     "check_allowed",
     "may_become_allowed",
     "said_type",
+    "shown_type",
     "type_by_name",
 ]

@@ -4,7 +4,7 @@ from softfactory.services.content_types.general import general_type
 from softfactory.services.content_types.ole import OLE, OleInspector
 from softfactory.services.content_types.opc import ZIP, ZipInspector
 from softfactory.services.content_types.signatures import MAX_PADDING, PADDING, signature_type
-from softfactory.services.content_types.text import text_type
+from softfactory.services.content_types.text import UTF_8_TEXT, Utf8Proof, text_type
 
 HEAD_SIZE = 8 * 1024
 """Bytes kept of the beginning; every signature that stands at the front lies well within them."""
@@ -28,6 +28,7 @@ class ContentSniffer:
         self._size = 0
         self._inspector: OleInspector | ZipInspector | None = None
         self._is_begun = False
+        self._proof = Utf8Proof()
 
     @property
     def is_head_complete(self) -> bool:
@@ -37,7 +38,7 @@ class ContentSniffer:
     def feed(self, chunk: bytes | bytearray | memoryview) -> None:
         """Take note of the next bytes of the file; ``chunk`` is not kept and may be reused.
 
-        Any size will do, 1 MiB is good; ``bytes`` are never copied as a whole.
+        Any size will do, 1 MiB is good; ``bytes`` are not copied for a chunk that is no text.
         """
         before, offset = len(self._head), self._size
         self._size += len(chunk)
@@ -48,8 +49,9 @@ class ContentSniffer:
                 self._inspector = _inspector_for(self._head)
                 if self._inspector is not None and before:
                     self._inspector.feed(bytes(self._head[:before]), 0)
+        data = chunk if isinstance(chunk, bytes) else bytes(chunk)
+        self._proof.feed(data)
         if self._inspector is not None:
-            data = chunk if isinstance(chunk, bytes) else bytes(chunk)
             self._inspector.feed(data, offset)
 
     def head_type(self) -> str:
@@ -68,6 +70,15 @@ class ContentSniffer:
         if self._inspector is not None:
             return self._inspector.content_type()
         return self._type(bytes(self._head), size=self._size)
+
+    def stored_type(self) -> str:
+        """Return what to store the file as: its type, with ``charset=utf-8`` where that is proven.
+
+        To be asked after the last chunk. Only all of the bytes prove it.
+        """
+        content_type = self.content_type()
+        is_proven = content_type == "text/plain" and self._proof.holds()
+        return UTF_8_TEXT if is_proven else content_type
 
     @staticmethod
     def _type(head: bytes, *, size: int | None) -> str:

@@ -23,6 +23,45 @@ _HTML_ELEMENTS = frozenset(
 """A file that begins with one of these is a page to a browser that guesses."""
 
 
+UTF_8_TEXT = "text/plain; charset=utf-8"
+"""What plain text is stored and served as where all of it was seen to be UTF-8."""
+
+_ESCAPE = 0x1B
+_SHIFT = re.compile(rb"\x1b[$(]")
+"""How ISO-2022 announces other characters in bytes of ASCII (RFC 1468)."""
+
+
+class Utf8Proof:
+    """Follows a file to its end, or to the first byte that is no UTF-8."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._last = b""
+        self._holds = True
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes of the file."""
+        if not self._holds:
+            return
+        try:
+            self._decoder.decode(chunk)
+        except UnicodeDecodeError:
+            self._holds = False
+        if _ESCAPE in chunk or self._last == b"\x1b":
+            self._holds &= _SHIFT.search(self._last + chunk) is None
+        self._last = chunk[-1:]
+
+    def holds(self) -> bool:
+        """Whether all of it is UTF-8, ASCII included; to be asked at the end."""
+        pending, _ = self._decoder.getstate()
+        return self._holds and not pending
+
+
+def shown_type(content_type: str) -> str:
+    """Return a stored type as the contracts show it: without the charset that was found."""
+    return "text/plain" if content_type == UTF_8_TEXT else content_type
+
+
 def text_type(head: bytes, *, is_whole: bool) -> str | None:
     """Return the type of what reads as text, or None where it does not.
 
