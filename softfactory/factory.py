@@ -14,7 +14,7 @@ from softfactory.cli import files as files_cli
 from softfactory.cli import storage as storage_cli
 from softfactory.cli import users as users_cli
 from softfactory.clock import Clock, utc_now
-from softfactory.http import health
+from softfactory.http import health, root
 from softfactory.http.base_url import base_url
 from softfactory.http.dispatch import dispatch_by_content_type
 from softfactory.http.docs import register_docs
@@ -90,7 +90,8 @@ def _register_routes(app: Flask, config: Config) -> None:
     api = Api(app)
     for package in (auth, files, media, credentials, s3, simple, uploads, drive):
         api.register_blueprint(package.blueprint)
-    app.register_blueprint(health.blueprint)
+    for plain in (health, root):
+        app.register_blueprint(plain.blueprint)
     if config.api_docs_enabled:
         # Once, and not before every route has its marks.
         register_docs(app, cache(partial(document, app, api)))

@@ -81,13 +81,42 @@ def _check(summary: str, *statuses: HTTPStatus) -> Document:
     return {"get": {"tags": ["health"], "summary": summary, "responses": responses}}
 
 
-HEALTH = {
+_URI = {"type": "string", "format": "uri"}
+_ROOT: Document = {
+    "get": {
+        "tags": ["health"],
+        "summary": "Tell what this is; a browser is led to the documents.",
+        "responses": {
+            "200": {
+                "description": "OK",
+                "content": {
+                    "application/json": {
+                        "schema": {
+                            "type": "object",
+                            "required": ["name", "version", "docs", "health"],
+                            "properties": {
+                                "name": {"type": "string"},
+                                "version": {"type": "string"},
+                                "docs": {**_URI, "nullable": True},
+                                "health": _URI,
+                            },
+                        }
+                    }
+                },
+            },
+            "302": {"description": "Found"},
+        },
+    }
+}
+
+PLAIN = {
+    "/": _ROOT,
     "/healthz": _check("Tell that the process lives.", HTTPStatus.OK),
     "/readyz": _check(
         "Tell whether database and storage answer.", HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE
     ),
 }
-"""The operations of a plain blueprint, which flask-smorest does not see."""
+"""The operations of plain blueprints, which flask-smorest does not see."""
 
 
 class Api(flask_smorest.Api):
@@ -145,7 +174,7 @@ def document(app: Flask, api: Api) -> Document:
         BEARER: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     }
     spec["security"] = [{BEARER: []}]
-    spec["paths"].update(deepcopy(HEALTH))
+    spec["paths"].update(deepcopy(PLAIN))
     for path, method, view in _operations(app):
         operation = spec["paths"].get(path, {}).get(method)
         if operation is not None:

@@ -158,6 +158,7 @@ _ROWS: dict[str, dict[str, str]] = {
         "GET /v1/files/uploads/{}": (
             f"{UPLOADS_COMPLETE}::test_resuming_gives_what_arrived_and_urls_for_the_rest"
         ),
+        "GET ": "http/test_root.py::test_a_program_learns_what_it_speaks_to",
         "GET /healthz": "http/test_health.py::test_a_sound_service_is_alive_and_ready",
         "GET /readyz": "http/test_health.py::test_a_sound_service_is_alive_and_ready",
         "GET /api/docs": "http/test_docs.py::test_a_page_finds_everything_it_loads_on_this_service",

@@ -269,6 +269,7 @@ NAMES_NOTHING = {
     "POST /api/credentials/access-key",
     "GET /api/credentials/access-keys",
     # Nobody's.
+    "GET ",
     "GET /healthz",
     "GET /readyz",
     "GET /api/docs",

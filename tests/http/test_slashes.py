@@ -21,7 +21,9 @@ def paths(app: Flask, method: str) -> set[str]:
 
 def answer(caller: Caller, method: str, path: str) -> Any:
     """Return everything of an answer that two equal ones have in common."""
-    response = caller.client.open(path, method=method, headers=caller.headers)
+    # Whole, because what begins with two slashes is no path by itself.
+    url = f"http://localhost{path}"
+    response = caller.client.open(url, method=method, headers=caller.headers)
     headers = {name: value for name, value in response.headers if name not in CHANGING}
     try:
         return response.status_code, headers, response.get_data()
