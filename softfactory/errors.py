@@ -11,6 +11,9 @@ from datetime import timedelta
 FieldErrors = Mapping[str, Sequence[str]]
 """Messages by the name of the input field that they are about."""
 
+MAX_MESSAGE = 1000
+"""Characters of a message; some quote what was sent, however long that was."""
+
 
 class SoftFactoryError(Exception):
     """Base of every deliberate failure.
@@ -24,10 +27,15 @@ class SoftFactoryError(Exception):
     default_message = "Something went wrong on our side. Try again later."
 
     def __init__(self, message: str | None = None, *, code: str | None = None) -> None:
-        self.message = message or self.default_message
+        self.message = shortened(message or self.default_message)
         if code is not None:
             self.code = code
         super().__init__(self.message)
+
+
+def shortened(message: str) -> str:
+    """Return ``message``, cut to ``MAX_MESSAGE`` characters."""
+    return message if len(message) <= MAX_MESSAGE else f"{message[: MAX_MESSAGE - 1]}…"
 
 
 # --- what the caller sent ---------------------------------------------------------------------
@@ -51,7 +59,9 @@ class InvalidInput(SoftFactoryError):
         code: str | None = None,
     ) -> None:
         super().__init__(message, code=code)
-        self.errors: FieldErrors = errors or {}
+        self.errors: FieldErrors = {
+            field: [shortened(text) for text in texts] for field, texts in (errors or {}).items()
+        }
 
     @classmethod
     def of(cls, field: str, message: str) -> "InvalidInput":
@@ -75,6 +85,18 @@ class UnsupportedMediaType(SoftFactoryError):
 
     code = "UNSUPPORTED_MEDIA_TYPE"
     default_message = "This route does not take that Content-Type."
+
+
+class BodyTooLarge(SoftFactoryError):
+    """A request body that no request to the route needs."""
+
+    code = "PAYLOAD_TOO_LARGE"
+    default_message = "The request body is too large for this route."
+
+    @classmethod
+    def past(cls, limit: int) -> "BodyTooLarge":
+        """Return the error for a body of more than ``limit`` bytes."""
+        return cls(f"The request body is too large: this route takes {limit} bytes at most.")
 
 
 class FileTooLarge(SoftFactoryError):

@@ -11,6 +11,12 @@ from softfactory.http.paging import whole_number
 from softfactory.services.access import MAX_ID
 from softfactory.services.content_types import said_type, shown_type
 
+MAX_ERRORS = 20
+"""Errors that one answer names (contracts: Settled after the first trials)."""
+
+MAX_TEXT = 4096
+"""Characters of a text in a list: far more than any key has, and answers that name it are bounded."""
+
 
 class UTCTime(fields.Field[datetime]):
     """A time: written as ISO 8601 in UTC with a ``Z``; read as ISO 8601, UTC where nothing is said."""
@@ -44,6 +50,71 @@ class Derived(fields.Field[Any]):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # marshmallow's signature
         return self.made_by()(obj)
+
+
+class Flag(fields.Boolean):
+    """A JSON boolean; no number and no text stands for it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:  # noqa: ANN401  # marshmallow's signature
+        if not isinstance(value, bool):
+            raise ValidationError(f"{attr} must be true or false.")
+        return value
+
+
+class BoundedList(fields.List[Any]):
+    """A list that is measured before any of its elements is looked at.
+
+    It looks for no more errors than an answer names.
+    """
+
+    def __init__(
+        self,
+        inner: fields.Field[Any],
+        *,
+        minimum: int = 1,
+        maximum: int,
+        message: str,
+        **options: Any,  # noqa: ANN401  # marshmallow's options
+    ) -> None:
+        """Make the field of ``inner``; ``message`` refuses what is shorter or longer."""
+        bounds = {"minItems": minimum, "maxItems": maximum}
+        super().__init__(inner, metadata={**bounds, **options.pop("metadata", {})}, **options)
+        self._minimum, self._maximum, self._message = minimum, maximum, message
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:  # noqa: ANN401  # marshmallow's signature
+        if not isinstance(value, list):
+            raise self.make_error("invalid")
+        if not self._minimum <= len(value) <= self._maximum:
+            raise ValidationError(self._message)
+        items: list[Any] = []
+        errors: dict[Any, Any] = {}
+        for index, item in enumerate(value):
+            try:
+                items.append(self.inner.deserialize(item, **kwargs))
+            except ValidationError as error:
+                errors[index] = error.messages
+                if len(errors) > MAX_ERRORS:
+                    break
+        if errors:
+            raise ValidationError(errors)
+        return items
+
+
+class WholeNumber(fields.Integer):
+    """A whole number within its bounds, as a JSON number or, in forms, in plain digits."""
+
+    def __init__(self, *, minimum: int, maximum: int, **options: Any) -> None:  # noqa: ANN401  # marshmallow's options
+        """Make the field and document its bounds."""
+        bounds = {"minimum": minimum, "maximum": maximum}
+        super().__init__(metadata={**bounds, **options.pop("metadata", {})}, **options)
+        self._minimum, self._maximum = minimum, maximum
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:  # noqa: ANN401  # marshmallow's signature
+        number = whole_number(value)
+        if number is None or not self._minimum <= number <= self._maximum:
+            bounds = f"{self._minimum} to {self._maximum}"
+            raise ValidationError(f"{attr} must be a whole number from {bounds}.")
+        return number
 
 
 class FileId(fields.Integer):

@@ -334,6 +334,8 @@ def test_an_upload_may_say_when_it_expires_before_or_behind_its_file(alice: Call
         {"expires_in_hours": "-1"},
         {"expires_in_hours": "soon"},
         {"expires_in_hours": "1.5"},
+        {"expires_in_hours": "1" + "0" * 20},
+        {"expires_in_hours": "876001"},
         {"expires_at": "2001-01-01T00:00:00Z"},
         {"expires_at": "tomorrow"},
         {"expires_in_hours": "1", "expires_at": "2099-01-01T00:00:00Z"},

@@ -168,6 +168,8 @@ def test_an_expired_file_is_gone(alice: Caller, document: dict[str, Any], clock:
     [
         ("file_name", None),
         ("file_name", "/"),
+        ("file_name", "a/b"),
+        ("file_name", "b/"),
         ("file_name", "x" * 1025),
         ("parent_content_type", 7),
         ("parent_object_id", "seven"),

@@ -82,7 +82,7 @@ def confirm_upload(body: dict[str, Any]) -> dict[str, str]:
 
 
 @blueprint.delete("/files")
-@blueprint.arguments(schemas.DriveKey)
+@blueprint.delete_arguments(schemas.DriveKey)
 @blueprint.response(HTTPStatus.OK, Message)
 @user_limit("drive")
 def delete(body: dict[str, Any]) -> dict[str, str]:

@@ -5,14 +5,14 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
-from softfactory.http.fields import Derived, StoredType, UTCTime
+from softfactory.http.fields import MAX_TEXT, BoundedList, Derived, StoredType, UTCTime
 from softfactory.http.paging import PageNumber
 from softfactory.http.rows import Part, RowSchema
 from softfactory.http.runtime import runtime
 from softfactory.http.schemas import Error
 from softfactory.services.drive.entries import Entry
 from softfactory.services.drive.recent_list import EntryPage
-from softfactory.services.drive.uploads import TIERS, Begun
+from softfactory.services.drive.uploads import MAX_FILES, TIERS, Begun
 from softfactory.storage.base import StorageClass
 
 NO_TIER = 'target_tier is required and must be either "standard" or "glacier".'
@@ -152,8 +152,10 @@ class DriveNewFile(Schema):
 class DriveUploadBody(DriveNewFile):
     """Files that are to be sent: a list of them, or the fields of one."""
 
-    files = fields.List(
+    files = BoundedList(
         fields.Raw(allow_none=True, metadata={"type": "object"}),
+        maximum=MAX_FILES,
+        message=f"files must be a list of 1 to {MAX_FILES} files.",
         metadata={"description": "Objects with file_name, content_type, file_size and tier."},
     )
 
@@ -224,7 +226,12 @@ class DriveConfirmRequest(Schema):
 class DriveConfirmManyRequest(Schema):
     """Which uploads to confirm."""
 
-    s3_keys = fields.List(fields.String(), required=True)
+    s3_keys = BoundedList(
+        fields.String(validate=validate.Length(max=MAX_TEXT)),
+        required=True,
+        maximum=MAX_FILES,
+        message=f"s3_keys must be a list of 1 to {MAX_FILES} keys.",
+    )
 
 
 class DriveConfirmation(Schema):

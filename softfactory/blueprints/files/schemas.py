@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from softfactory.http.fields import Derived, FileId, StoredType, UTCTime
+from softfactory.http.fields import Derived, FileId, StoredType, UTCTime, WholeNumber
 from softfactory.http.paging import PageNumber
 from softfactory.http.rows import RowSchema
 from softfactory.http.services import links
@@ -23,8 +23,10 @@ class UploadForm(Schema):
         required=True,
         metadata={"type": "string", "format": "binary", "description": "The file, at most 50 MB."},
     )
-    expires_in_hours = fields.Integer(
-        metadata={"minimum": 1, "description": "Hours until the file is deleted."}
+    expires_in_hours = WholeNumber(
+        minimum=1,
+        maximum=MAX_EXPIRY_HOURS,
+        metadata={"description": "Hours until the file is deleted."},
     )
     expires_at = UTCTime(
         metadata={"format": "date-time", "description": "When the file is deleted, instead."}
@@ -34,7 +36,7 @@ class UploadForm(Schema):
 class Expiry(Schema):
     """The fields of a form that say when its file ends; one of them at most."""
 
-    expires_in_hours = PageNumber(maximum=MAX_EXPIRY_HOURS)
+    expires_in_hours = WholeNumber(minimum=1, maximum=MAX_EXPIRY_HOURS)
     expires_at = UTCTime()
 
     @validates_schema

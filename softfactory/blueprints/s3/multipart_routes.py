@@ -59,7 +59,7 @@ def complete_multipart(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.delete("/multipart")
-@blueprint.arguments(schemas.MultipartReference)
+@blueprint.delete_arguments(schemas.MultipartReference)
 @blueprint.response(HTTPStatus.OK, Message)
 @user_limit("s3")
 def abort_multipart(body: dict[str, Any]) -> dict[str, str]:

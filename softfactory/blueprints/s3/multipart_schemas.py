@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 from softfactory.errors import InvalidKey
-from softfactory.http.fields import MediaType
+from softfactory.http.fields import BoundedList, MediaType
 from softfactory.services.browser.names import file_key
 from softfactory.storage.base import MAX_PARTS
 from softfactory.storage.keys import Key
@@ -92,10 +92,11 @@ class MultipartNamedPart(Schema):
 class MultipartCompletion(MultipartReference):
     """Which parts make the object, in any order."""
 
-    parts = fields.List(
+    parts = BoundedList(
         fields.Nested(MultipartNamedPart),
         required=True,
-        validate=validate.Length(1, MAX_PARTS, error=f"Name 1 to {MAX_PARTS} parts."),
+        maximum=MAX_PARTS,
+        message=f"Name 1 to {MAX_PARTS} parts.",
     )
 
 

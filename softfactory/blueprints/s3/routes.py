@@ -51,7 +51,7 @@ def upload() -> FileUpload:
 
 
 @blueprint.delete("/object")
-@blueprint.arguments(schemas.BrowserDelete)
+@blueprint.delete_arguments(schemas.BrowserDelete)
 @blueprint.response(HTTPStatus.OK, Message)
 @user_limit("s3")
 def delete_object(body: dict[str, Any]) -> dict[str, str]:
@@ -61,7 +61,7 @@ def delete_object(body: dict[str, Any]) -> dict[str, str]:
 
 
 @blueprint.delete("/objects")
-@blueprint.arguments(schemas.BrowserDeleteMany)
+@blueprint.delete_arguments(schemas.BrowserDeleteMany)
 @blueprint.response(HTTPStatus.OK, schemas.BrowserDeleted)
 @user_limit("s3")
 def delete_objects(body: dict[str, Any]) -> BatchReport:

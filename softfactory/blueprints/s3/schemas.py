@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from softfactory.http.fields import StoredType, UTCTime
+from softfactory.http.fields import MAX_TEXT, BoundedList, Flag, StoredType, UTCTime
 from softfactory.http.paging import PageNumber
 from softfactory.http.rows import RowSchema
 
@@ -115,7 +115,7 @@ class BrowserVersionedKey(BrowserKey):
 class BrowserDelete(BrowserKey):
     """Which object or folder."""
 
-    recursive = fields.Boolean(
+    recursive = Flag(
         load_default=False, metadata={"description": "Delete a folder with all it holds."}
     )
 
@@ -123,12 +123,11 @@ class BrowserDelete(BrowserKey):
 class BrowserDeleteMany(Schema):
     """Which objects."""
 
-    keys = fields.List(
-        fields.String(),
+    keys = BoundedList(
+        fields.String(validate=validate.Length(max=MAX_TEXT)),
         required=True,
-        validate=validate.Length(
-            1, MAX_BATCH, error=f"Send 1 to {MAX_BATCH} keys with each request."
-        ),
+        maximum=MAX_BATCH,
+        message=f"Send 1 to {MAX_BATCH} keys with each request.",
     )
 
 

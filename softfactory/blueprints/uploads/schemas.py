@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from softfactory.errors import InvalidInput
-from softfactory.http.fields import Derived, MediaType, StoredType, UTCTime
+from softfactory.http.fields import BoundedList, Derived, MediaType, StoredType, UTCTime
 from softfactory.http.paging import PageNumber
 from softfactory.http.rows import RowSchema
 from softfactory.http.services import links
@@ -34,6 +34,15 @@ class FileName(fields.String):
             return clean_filename(name)
         except InvalidInput as error:
             raise ValidationError(f"{attr} is no usable file name. Send another.") from error
+
+
+class NewName(FileName):
+    """A file's other name: one that names a folder too is no name, and is not cut to one."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:  # noqa: ANN401  # marshmallow's signature
+        if isinstance(value, str) and "/" in value:
+            raise ValidationError(f"{attr} must not have a / in it.")
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class UploadRequest(Schema):
@@ -183,10 +192,11 @@ class UploadNamedPart(Schema):
 class UploadCompletion(Schema):
     """Every part of the upload."""
 
-    parts = fields.List(
+    parts = BoundedList(
         fields.Nested(UploadNamedPart),
         required=True,
-        validate=validate.Length(1, MAX_PARTS, error=f"Name 1 to {MAX_PARTS} parts."),
+        maximum=MAX_PARTS,
+        message=f"Name 1 to {MAX_PARTS} parts.",
     )
 
 
@@ -224,7 +234,7 @@ class UploadList(Schema):
 class UploadChanges(Schema):
     """What is to change of a file; what is left out stays."""
 
-    file_name = FileName(metadata={"description": "The key stays."})
+    file_name = NewName(metadata={"description": "The key stays."})
     parent_content_type = fields.String(allow_none=True, validate=validate.Length(max=255))
     parent_object_id = fields.Integer(
         allow_none=True, strict=True, validate=validate.Range(0, MAX_ID)

@@ -20,7 +20,6 @@ from softfactory.services.access import holds_its_key, is_alive
 from softfactory.services.catalog import Catalog
 from softfactory.services.drive.open_uploads import OpenUploads, is_spent
 from softfactory.services.drive.taking_over import NOT_ARRIVED, UNKNOWN, TakeOver
-from softfactory.services.drive.uploads import MAX_FILES
 from softfactory.services.heads import find_object
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import Storage
@@ -51,13 +50,7 @@ class Confirmations:
     clock: Clock
 
     def confirm_each(self, user: User, keys: Sequence[str]) -> list[Confirmation]:
-        """Confirm up to 100 uploads; one that fails stops no other.
-
-        Raises:
-            InvalidInput: there are none, or too many.
-        """
-        if not 0 < len(keys) <= MAX_FILES:
-            raise InvalidInput.of("s3_keys", f"s3_keys must be a list of 1 to {MAX_FILES} keys.")
+        """Confirm several uploads; one that fails stops no other."""
         return [Confirmation(key, self._attempt(user, key)) for key in keys]
 
     def confirm(self, user: User, key: str) -> None:

@@ -82,12 +82,7 @@ class DriveUploads:
         Args:
             files: JSON values; each is to be an object with ``file_name``, ``file_size`` and
                 perhaps ``content_type`` and ``tier``.
-
-        Raises:
-            InvalidInput: there are none, or more than 100.
         """
-        if not 0 < len(files) <= MAX_FILES:
-            raise InvalidInput.of("files", f"files must be a list of 1 to {MAX_FILES} files.")
         begun, declared = Begun(), []
         for sent in files:
             try:
