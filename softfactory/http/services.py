@@ -48,6 +48,7 @@ def accounts() -> Accounts:
         code_secret=ports.config.secret_key,
         code_lifetime=ports.config.code_lifetime,
         login_lifetime=ports.config.refresh_token_lifetime,
+        holds_anything=ports.storage.holds_anything,
         source=network_of(request.remote_addr) if has_request_context() else "",
     )
 

@@ -1,5 +1,6 @@
 """Accounts: who may come in, how they prove it, and how they get back in."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -45,6 +46,8 @@ class Accounts:
     code_lifetime: timedelta
     login_lifetime: timedelta
     """How long a login lives: as long as its refresh token."""
+    holds_anything: Callable[[str], bool]
+    """Whether storage has something below a prefix, whose name then is taken."""
     source: str = ""
     """The network that the request came from; who asks for much hashing waits behind others."""
 
@@ -216,7 +219,7 @@ class Accounts:
 
     @property
     def _users(self) -> Users:
-        return Users(session=self.session, clock=self.clock)
+        return Users(session=self.session, clock=self.clock, holds_anything=self.holds_anything)
 
     @property
     def _tries(self) -> Tries:

@@ -1,6 +1,6 @@
 """The rows of users: made by the rules, found by either name, and locked for what changes them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -23,6 +23,8 @@ BUILT_IN = "public"
 BUILT_IN_EMAIL = "public@public.invalid"
 """Undeliverable, and taken by no registration (RFC 2606 section 2: ``.invalid``)."""
 
+_TAKEN = "Username already exists. Choose another."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Users:
@@ -33,6 +35,8 @@ class Users:
 
     session: Session
     clock: Clock
+    holds_anything: Callable[[str], bool]
+    """Whether storage has something below a prefix (``Storage.holds_anything``)."""
 
     def find(self, name: str) -> User | None:
         """Return the user called ``name`` as the database has it now."""
@@ -58,6 +62,7 @@ class Users:
 
         Raises:
             InvalidInput: by field: not acceptable, or taken.
+            StorageError: nobody can say whether storage uses the name.
         """
         _refuse(
             username=username_problems(username),
@@ -75,6 +80,7 @@ class Users:
             is_admin=False,
         )
         self._check_free(user)
+        self._check_unused(username)
         user.password_hash = hash_password(password, requester)
         return user
 
@@ -128,9 +134,18 @@ class Users:
         addresses = self.session.scalar(select(User.id).where(User.email_folded == address))
         self.session.commit()
         _refuse(
-            username=["Username already exists. Choose another."] if names else [],
+            username=[_TAKEN] if names else [],
             email=["Email already exists. Log in, or reset the password."] if addresses else [],
         )
+
+    def _check_unused(self, username: str) -> None:
+        """Raise InvalidInput if storage has something below the root that the name would own.
+
+        A bucket may hold others' objects, and those of users that the database has forgotten. In
+        lower case too: on other systems than S3 those are the same folder.
+        """
+        if any(self.holds_anything(f"{name}/") for name in {username, username.lower()}):
+            _refuse(username=[_TAKEN])
 
 
 def _refuse(**problems: list[str]) -> None:

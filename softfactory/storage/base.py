@@ -340,6 +340,14 @@ class Storage(Protocol):
         """
         ...
 
+    def holds_anything(self, prefix: str) -> bool:
+        """Whether storage has anything below ``prefix``, whoever wrote it and whatever it is now.
+
+        Objects, older versions, what marks a deleted one, and multipart uploads that are open. The
+        cost does not depend on how much there is.
+        """
+        ...
+
     # --- storage class ------------------------------------------------------------------------
 
     def set_storage_class(self, key: Key, storage_class: StorageClass) -> ObjectInfo:

@@ -74,6 +74,8 @@ class World:
     open_session: OpenSession
     clock: ManualClock
     outbox: Outbox = field(default_factory=Outbox)
+    prefixes: set[str] = field(default_factory=set)
+    """Below which storage has something."""
 
     def accounts(self) -> Accounts:
         """Return the service as a request of its own gets it."""
@@ -84,6 +86,7 @@ class World:
             code_secret="a secret of the tests, long enough",
             code_lifetime=CODE_LIFETIME,
             login_lifetime=LOGIN_LIFETIME,
+            holds_anything=self.prefixes.__contains__,
         )
 
     def register(self, username: str = "johndoe", email: str = "john@example.com") -> str:

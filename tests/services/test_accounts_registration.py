@@ -73,6 +73,22 @@ def test_a_username_that_is_taken_is_taken_in_any_case(world: World, username: s
     assert list(refused.value.errors) == ["username"]
 
 
+@pytest.mark.parametrize(
+    ("prefix", "username"),
+    [("backups/", "backups"), ("Backups/", "Backups"), ("backups/", "Backups")],
+)
+def test_a_username_below_which_storage_has_something_is_taken(
+    world: World, prefix: str, username: str
+) -> None:
+    world.prefixes.add(prefix)
+
+    with pytest.raises(InvalidInput, match="Username already exists") as refused:
+        world.accounts().register(username, "other@example.com", PASSWORD)
+
+    assert list(refused.value.errors) == ["username"]
+    assert world.outbox.mails == []
+
+
 @pytest.mark.parametrize("email", ["john@example.com", "John@Example.COM"])
 def test_an_address_that_is_taken_is_taken_in_any_case(world: World, email: str) -> None:
     world.register()

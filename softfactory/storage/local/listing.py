@@ -26,6 +26,11 @@ WHERE noncurrent_since IS NULL AND file <> '' AND key >= ? AND key < ? AND subst
 _SKIP = f"SELECT key {_FILES} ORDER BY key LIMIT 1 OFFSET ?"  # constants of ours
 _COUNT = f"SELECT count(*), max(key) {_FILES}"  # constants of ours
 
+_ANYTHING = (
+    "SELECT 1 FROM versions WHERE key >= ? AND key < ? LIMIT 1",
+    "SELECT 1 FROM uploads WHERE key >= ? AND key < ? LIMIT 1",
+)
+
 
 def page(
     connection: sqlite3.Connection, prefix: str, delimiter: str, start_after: str, limit: int
@@ -59,6 +64,16 @@ def skip(
     if last is not None:
         return Skipped(limit, *last)
     return Skipped(*connection.execute(_COUNT, between).fetchone())
+
+
+def holds_anything(connection: sqlite3.Connection, prefix: str) -> bool:
+    """Whether a version, a marker or an open upload has a key that begins with ``prefix``.
+
+    Raises:
+        InvalidInput: ``prefix`` is not valid UTF-8.
+    """
+    between = (prefix, first_after(prefix) or b"")
+    return any(connection.execute(query, between).fetchone() for query in _ANYTHING)
 
 
 def first_after(prefix: str) -> str | None:

@@ -70,3 +70,7 @@ class Reads(LocalBase):
             return [self._index.look_up(partial(versions.find, key=key)).listed(NULL_VERSION)]
         except ObjectNotFound:
             return []
+
+    def holds_anything(self, prefix: str) -> bool:
+        """Whether there is a version, a delete marker or an open upload below ``prefix``."""
+        return self._index.read(partial(listing.holds_anything, prefix=prefix))

@@ -78,6 +78,22 @@ class Lister(Bucket):
             if version.key == key
         ]
 
+    def holds_anything(self, prefix: str) -> bool:
+        """Whether there is a version, a delete marker or an open upload below ``prefix``."""
+        paginator = self.client.get_paginator("list_object_versions")
+        options: Any = {
+            "Bucket": self.bucket,
+            "Prefix": prefix,
+            "PaginationConfig": {"PageSize": 1},
+        }
+        if any(entries(page) for page in each_page(paginator.paginate(**options))):
+            return True
+        with storage_errors():
+            answer = self.client.list_multipart_uploads(
+                Bucket=self.bucket, Prefix=prefix, MaxUploads=1
+            )
+        return bool(answer.get("Uploads"))
+
     def version_pages(
         self, prefix: str = "", *, stop_behind: bool = False
     ) -> "Iterator[ListObjectVersionsOutputTypeDef]":
