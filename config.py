@@ -19,6 +19,7 @@ from dotenv import dotenv_values
 T = TypeVar("T")
 AppEnv = Literal["development", "testing", "production"]
 StorageHandler = Literal["local", "s3"]
+UploadUrls = Literal["storage", "service"]
 
 BASE_DIR = Path(__file__).resolve().parent
 """The project's directory; relative paths in variables start here."""
@@ -226,6 +227,7 @@ class Config:
         None, _url("http", "https"), "AWS_S3_PUBLIC_ENDPOINT_URL"
     )
     aws_role_arn: str | None = _setting(None, _text, "AWS_ROLE_ARN")
+    upload_urls: UploadUrls = _setting("storage", _choice("storage", "service"), "UPLOAD_URLS")
     cloudfront_domain: str | None = _setting(None, _domain, "CLOUDFRONT_DOMAIN")
     cloudfront_key_pair_id: str | None = _setting(None, _text, "CLOUDFRONT_KEY_PAIR_ID")
     cloudfront_private_key: str | None = _setting(None, _text, "CLOUDFRONT_PRIVATE_KEY")

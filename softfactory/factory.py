@@ -34,6 +34,7 @@ from softfactory.services.unit_of_work import configure_sqlite
 from softfactory.storage.base import Storage
 from softfactory.storage.cloudfront import CloudFront
 from softfactory.storage.credentials.issuer import AwsIssuer, is_amazon
+from softfactory.storage.credentials.upload_sessions import UploadSessions
 from softfactory.storage.local import LocalStorage
 from softfactory.storage.s3 import S3Storage
 from softfactory.storage.signing import UrlSigner
@@ -127,8 +128,21 @@ def _storage(config: Config, signer: UrlSigner, clock: Clock) -> Storage:
         public_endpoint_url=config.aws_s3_public_endpoint_url,
         access_key_id=config.aws_access_key_id,
         secret_access_key=config.aws_secret_access_key,
+        upload_sessions=_upload_sessions(config, clock),
+        upload_signer=signer if config.upload_urls == "service" else None,
         clock=clock,
     )
+
+
+def _upload_sessions(config: Config, clock: Clock) -> UploadSessions | None:
+    """Return what signs URLs that write to storage; None where no role is configured."""
+    if config.aws_role_arn is None or config.upload_urls == "service":
+        return None
+    endpoint_url = config.aws_endpoint_url
+    if endpoint_url is None and _is_elsewhere(config):
+        # Ceph's gateway has its STS where it has its S3; no other server is shown its keys.
+        endpoint_url = config.aws_s3_endpoint_url
+    return UploadSessions(_aws(config, endpoint_url), clock=clock)
 
 
 def _cloudfront(config: Config) -> CloudFront | None:
@@ -150,15 +164,24 @@ def _issuer(config: Config) -> AwsIssuer | None:
     Another server's access keys are never shown to Amazon: where S3 is elsewhere, the
     configuration has to say where STS and IAM are.
     """
-    is_elsewhere = config.aws_s3_endpoint_url and not is_amazon(config.aws_s3_endpoint_url)
     if config.upload_storage_handler == "local" or (
-        is_elsewhere and config.aws_endpoint_url is None
+        _is_elsewhere(config) and config.aws_endpoint_url is None
     ):
         return None
+    return _aws(config, config.aws_endpoint_url)
+
+
+def _is_elsewhere(config: Config) -> bool:
+    """Whether S3 is said to be on a server that is not Amazon's."""
+    endpoint_url = config.aws_s3_endpoint_url
+    return endpoint_url is not None and not is_amazon(endpoint_url)
+
+
+def _aws(config: Config, endpoint_url: str | None) -> AwsIssuer:
     return AwsIssuer(
         bucket=config.aws_s3_bucket or "",
         region=config.aws_s3_region,
-        endpoint_url=config.aws_endpoint_url,
+        endpoint_url=endpoint_url,
         role_arn=config.aws_role_arn,
         access_key_id=config.aws_access_key_id,
         secret_access_key=config.aws_secret_access_key,

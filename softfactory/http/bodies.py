@@ -29,6 +29,27 @@ def body_size(*, limit: int) -> int:
     return size
 
 
+def declared_size(size: int | None, *, limit: int) -> int:
+    """Return how many bytes the body is to have, which its URL was signed for.
+
+    A chunked body announces nothing; whether it adds up shows when it is read.
+
+    Args:
+        size: None where the URL leaves it to the client, who then has to announce it.
+
+    Raises:
+        InvalidInput: another number is announced.
+        LengthRequired, FileTooLarge: as ``body_size``.
+    """
+    is_chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
+    if size is not None and is_chunked and not request.headers.get("Content-Length"):
+        return size
+    announced = body_size(limit=limit)
+    if size is not None and announced != size:
+        raise _wrong_size(size, f"{announced} are announced")
+    return announced
+
+
 def body_stream(request: Request, *, limit: int) -> IO[bytes]:
     """Return what the body is read from; whether more than ``limit`` bytes came is the caller's."""
     request.max_content_length = limit
@@ -58,12 +79,23 @@ def body_chunks(size: int) -> Iterator[bytes]:
     """Yield the body of exactly ``size`` bytes.
 
     Raises:
-        InvalidInput: it was cut off.
+        InvalidInput: it was cut off, or goes on behind them (which only a chunked one can).
     """
-    stream, left = body_stream(request, limit=size), size
+    # One byte more shows whether there is more.
+    stream, left = body_stream(request, limit=size + 1), size
     while left:
         chunk = read_chunk(stream, min(CHUNK_SIZE, left))
         if not chunk:
             raise InvalidInput(f"The body was cut off {left} bytes before its end. Send it again.")
         left -= len(chunk)
         yield chunk
+    if request.content_length is None and read_chunk(stream, 1):
+        raise _wrong_size(size, "more were sent")
+
+
+def _wrong_size(size: int, instead: str) -> InvalidInput:
+    return InvalidInput.of(
+        "Content-Length",
+        f"This URL takes exactly the {size} bytes that were declared, but {instead}. Send the "
+        "file as it was declared, or ask for a new URL.",
+    )

@@ -9,6 +9,7 @@ from softfactory.errors import NotConfigured, NotFound, SoftFactoryError, Storag
 from softfactory.models import User
 from softfactory.storage.credentials import (
     MAX_KEYS,
+    MAX_SESSION,
     AccessKey,
     Issuer,
     KeyStatus,
@@ -30,8 +31,8 @@ class Credentials:
     issuer: Issuer
 
     def temporary(self, user: User, lifetime: timedelta) -> SessionCredentials:
-        """Return credentials that end after ``lifetime``."""
-        return self.issuer.issue_session(_account(user), user.roots, lifetime)
+        """Return credentials that end after ``lifetime``, or an hour where that is less."""
+        return self.issuer.issue_session(_account(user), user.roots, min(lifetime, MAX_SESSION))
 
     def create_key(self, user: User) -> AccessKey:
         """Make an access key; its secret is told this once.

@@ -80,5 +80,6 @@ class Links:
             url = self.cloudfront.signed_url(key, expires_at=expires_at, **served)
         else:
             lifetime = max(expires_at - now, timedelta(seconds=1))
-            url = self.storage.presign_get(key, expires_in=lifetime, **served)
+            signed = self.storage.presign_get(key, expires_in=lifetime, **served)
+            url, expires_at = signed, signed.expires_at
         return SignedLink(url, expires_at)

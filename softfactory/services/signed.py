@@ -1,5 +1,6 @@
 """What the holder of a signed URL gets; the URL was checked before."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Engine
@@ -7,8 +8,8 @@ from sqlalchemy.engine import Engine
 from softfactory.clock import Clock
 from softfactory.services.access import refuse_expired
 from softfactory.services.archive import open_object
-from softfactory.storage.base import Storage, StoredObject
-from softfactory.storage.keys import Key
+from softfactory.storage.base import ObjectInfo, Storage, StoredObject
+from softfactory.storage.keys import Key, is_staging
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +30,15 @@ class SignedObjects:
         """
         refuse_expired(self.engine, key, now=self.clock())
         return open_object(self.storage, key, version_id=version_id, restore_days=self.restore_days)
+
+    def put(self, key: Key, chunks: Iterable[bytes], *, content_type: str) -> ObjectInfo:
+        """Store the bytes, of which those that wait to be confirmed keep no earlier version."""
+        stored = self.storage.put(key, chunks, content_type=content_type)
+        if is_staging(key) and stored.version_id is not None:
+            self._drop_earlier(key, stored.version_id)
+        return stored
+
+    def _drop_earlier(self, key: Key, version_id: str) -> None:
+        for version in self.storage.list_versions(key):
+            if not version.is_latest and version.version_id != version_id:
+                self.storage.delete(key, version_id=version.version_id)

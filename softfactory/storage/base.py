@@ -155,6 +155,32 @@ class DeleteFailure:
         return StorageFull() if self.code == StorageFull.code else StorageError()
 
 
+class SignedUrl(str):
+    """A URL that carries its own permission, and the time for which it does.
+
+    Attributes:
+        signed_at: the second from which it counts; aware UTC.
+        expires_at: the second at which it stops to work, whatever was asked for; aware UTC.
+    """
+
+    __slots__ = ("expires_at", "signed_at")
+
+    signed_at: datetime
+    expires_at: datetime
+
+    def __new__(cls, url: str, signed_at: datetime, expires_at: datetime) -> Self:
+        """Return ``url``, which works until ``expires_at``."""
+        signed = super().__new__(cls, url)
+        signed.signed_at = signed_at
+        signed.expires_at = expires_at
+        return signed
+
+    @property
+    def expires_in(self) -> timedelta:
+        """How long it works, in whole seconds."""
+        return self.expires_at - self.signed_at
+
+
 class StoredObject(Protocol):
     """An object opened for reading; its bytes stay these bytes, whatever happens to the key.
 
@@ -200,6 +226,16 @@ class Skipped:
 
     count: int
     last: str | None
+
+
+def size_of_part(part_number: int, *, part_size: int | None, size: int | None) -> int | None:
+    """Return how many bytes the part of a declared upload has, None where nothing is declared.
+
+    A part beyond the last has none.
+    """
+    if part_size is None or size is None:
+        return None
+    return max(0, min(part_size, size - (part_number - 1) * part_size))
 
 
 @runtime_checkable
@@ -254,11 +290,16 @@ class Storage(Protocol):
         *,
         version_id: str | None = None,
         content_type: str | None = None,
+        as_new: bool = False,
     ) -> ObjectInfo:
         """Copy an object (or one version of it) with its type, metadata and class.
 
-        Also beyond 5 GiB, S3's limit for one CopyObject. ``content_type`` is the type that the
-        copy is served with, where it is to differ; the source keeps its own.
+        Also beyond 5 GiB, S3's limit for one CopyObject.
+
+        Args:
+            content_type: what the copy is served with, where it is to differ.
+            as_new: make it as if its bytes had just been put: of what the writer of the source
+                said of it, only type and content encoding go over; no metadata, tags or class.
 
         Raises:
             ObjectNotFound: no such source.
@@ -448,26 +489,43 @@ class Storage(Protocol):
         version_id: str | None = None,
         content_type: str | None = None,
         content_disposition: str | None = None,
-    ) -> str:
+    ) -> SignedUrl:
         """Return a URL that gives the object's bytes to whoever has it, by GET, until it expires.
 
         Nothing is looked up: a URL for a missing object is 404 when it is used.
 
         Args:
-            expires_in: 1 second to 7 days (S3: SigV4 presigned URLs).
+            expires_in: 1 second to 7 days (S3: SigV4 presigned URLs). It ends sooner where what
+                signs it does.
             content_type: answered instead of the object's own.
             content_disposition: answered with the bytes (RFC 6266).
         """
         ...
 
-    def presign_put(self, key: Key, *, expires_in: timedelta) -> str:
-        """Return a URL that takes the object's bytes by a plain PUT, until it expires."""
+    def presign_put(self, key: Key, *, size: int, expires_in: timedelta) -> SignedUrl:
+        """Return a URL that takes the object's ``size`` bytes by a plain PUT, until it expires.
+
+        Nothing else in the request but the bytes, their number and standard headers of content
+        (RFC 9110 section 8) has an effect, whoever adds it.
+        """
         ...
 
     def presign_parts(
-        self, key: Key, upload_id: str, part_numbers: Iterable[int], *, expires_in: timedelta
-    ) -> list[str]:
-        """Return, for each number, a URL that takes that part's bytes by a plain PUT."""
+        self,
+        key: Key,
+        upload_id: str,
+        part_numbers: Iterable[int],
+        *,
+        expires_in: timedelta,
+        part_size: int | None = None,
+        size: int | None = None,
+    ) -> list[SignedUrl]:
+        """Return, for each number, a URL that takes that part's bytes by a plain PUT.
+
+        Args:
+            part_size: as given to ``create_multipart``, and likewise
+            size: with both, each URL takes exactly as many bytes as its part is to have.
+        """
         ...
 
     # --- keeping in order ---------------------------------------------------------------------

@@ -117,6 +117,12 @@ class Roots:
         return key.startswith((self.browser, self.uploads, self.home))
 
 
+def root_of(key: str) -> str:
+    """Return the root that ``key`` lies in, without its last slash; no one need own it."""
+    first, _, rest = key.partition("/")
+    return f"{first}/{rest.partition('/')[0]}" if first in SHARED_ROOTS else first
+
+
 def is_reserved_root(name: str) -> bool:
     """Whether ``name`` is a first segment that no user may be called."""
     return name.lower() in RESERVED_ROOTS

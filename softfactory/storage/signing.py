@@ -2,8 +2,8 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from hashlib import sha256
 from hmac import compare_digest
@@ -14,6 +14,7 @@ from itsdangerous import Signer
 
 from softfactory.clock import Clock, utc_now
 from softfactory.errors import InvalidInput, InvalidSignature, SignatureExpired
+from softfactory.storage.base import SignedUrl, size_of_part
 
 MAX_EXPIRY = timedelta(days=7)
 """S3: a SigV4 presigned URL lives at most seven days."""
@@ -71,7 +72,9 @@ class UrlSigner:
         """Return the unsigned URL that names the object; it gives no bytes."""
         return f"{self._base_url()}/media/{_quoted(key)}"
 
-    def sign(self, method: str, key: str, expires_in: timedelta, **claims: str | int | None) -> str:
+    def sign(
+        self, method: str, key: str, expires_in: timedelta, **claims: str | int | None
+    ) -> SignedUrl:
         """Return a URL that is good for ``method`` on ``key`` until it expires.
 
         Args:
@@ -84,11 +87,43 @@ class UrlSigner:
         """
         if not timedelta(seconds=1) <= expires_in <= MAX_EXPIRY:
             raise InvalidInput.of("expires_in", "A URL can live from 1 second to 7 days.")
-        expires = int(self._clock().timestamp() + expires_in.total_seconds())
+        now = self._clock().timestamp()
+        expires = int(now + expires_in.total_seconds())
         said = {name: value for name, value in claims.items() if value is not None}
         payload = _encode([method, key, expires, said]).encode()
         token = self._signer.sign(urlsafe_b64encode(payload).rstrip(b"="))
-        return f"{self.object_url(key)}?token={token}"
+        return SignedUrl(
+            f"{self.object_url(key)}?token={token}",
+            datetime.fromtimestamp(int(now), UTC),
+            datetime.fromtimestamp(expires, UTC),
+        )
+
+    def sign_put(self, key: str, expires_in: timedelta, *, size: int) -> SignedUrl:
+        """Return a URL that takes the object's ``size`` bytes."""
+        return self.sign("PUT", key, expires_in, size=size)
+
+    def sign_parts(
+        self,
+        key: str,
+        upload_id: str,
+        part_numbers: Iterable[int],
+        expires_in: timedelta,
+        *,
+        part_size: int | None,
+        size: int | None,
+    ) -> list[SignedUrl]:
+        """Return a URL for each part, in the order asked; as ``Storage.presign_parts``."""
+        return [
+            self.sign(
+                "PUT",
+                key,
+                expires_in,
+                upload_id=upload_id,
+                part_number=number,
+                size=size_of_part(number, part_size=part_size, size=size),
+            )
+            for number in part_numbers
+        ]
 
     def verify(self, token: str, *, method: str, key: str) -> dict[str, Any]:
         """Return the claims that ``token`` was signed with, if it allows ``method`` on ``key``.

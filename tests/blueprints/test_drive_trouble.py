@@ -16,7 +16,15 @@ from softfactory.http.services import catalog, maintenance
 from softfactory.models import FileUpload
 from softfactory.storage.base import Storage
 from softfactory.storage.keys import Key
-from tests.blueprints.drive_client import begin, confirm, content, put, stored_keys, upload
+from tests.blueprints.drive_client import (
+    begin,
+    confirm,
+    content,
+    put,
+    put_unchecked,
+    stored_keys,
+    upload,
+)
 from tests.conftest import Caller
 from tests.doubles import FailingStorage, FakeClock
 from tests.stacks import one_stack
@@ -134,7 +142,7 @@ def test_an_upload_given_up_while_its_size_is_refused_is_refused(
     served_by: Callable[[Any], Caller], storage: Storage, alice: Caller
 ) -> None:
     ticket = begin(alice, "a.txt", 5)
-    put(alice, ticket["presigned_url"], b"wrong size")
+    put_unchecked(alice, ticket["presigned_url"], b"wrong size")
     hurried = served_by(Interrupted(storage, "purge", lambda: delete(alice, ticket["s3_key"])))
 
     assert confirm(hurried, ticket["s3_key"]).status_code == 400

@@ -18,12 +18,13 @@ from tests.blueprints.drive_client import (
     content,
     details,
     put,
+    put_unchecked,
     stored_keys,
     upload,
 )
 from tests.conftest import Caller
 from tests.doubles import CountingStorage, FakeClock
-from tests.stacks import both_storages
+from tests.stacks import both_storages, one_stack
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
@@ -138,12 +139,27 @@ def test_confirming_again_is_answered_alike(alice: Caller) -> None:
     assert response.get_json() == {"message": "Upload confirmed successfully"}
 
 
+@one_stack
+@pytest.mark.parametrize("sent", [b"", b"byte", b"bytes!", b"x" * 1_000_000])
+def test_a_url_takes_exactly_the_bytes_that_were_declared(
+    app: Flask, alice: Caller, sent: bytes
+) -> None:
+    ticket = begin(alice, "a.jpg", 5)
+
+    status = put(alice, ticket["presigned_url"], sent)
+
+    assert status == 400
+    with app.app_context():
+        assert not runtime().storage.list_objects("alice/").objects
+    assert confirm(alice, ticket["s3_key"]).status_code == 404
+
+
 @pytest.mark.parametrize("sent", [b"", b"byte", b"bytes!"])
 def test_a_wrong_size_is_refused_and_removed_and_can_be_sent_again(
     alice: Caller, sent: bytes
 ) -> None:
     ticket = begin(alice, "a.jpg", 5)
-    put(alice, ticket["presigned_url"], sent)
+    put_unchecked(alice, ticket["presigned_url"], sent)
 
     response = confirm(alice, ticket["s3_key"])
 

@@ -12,8 +12,8 @@ from flask import Flask
 from werkzeug.http import http_date
 
 from softfactory.http.runtime import runtime
-from softfactory.storage.base import ObjectInfo, StorageClass
-from softfactory.storage.keys import Key
+from softfactory.storage.base import ObjectInfo, SignedUrl, StorageClass
+from softfactory.storage.keys import Key, staging_key
 from tests import samples
 from tests.blueprints.test_files_upload import send
 from tests.conftest import Caller
@@ -45,9 +45,11 @@ class Media:
         with self.app.app_context():
             return runtime().storage.presign_get(Key(key), expires_in=lifetime, **claims)
 
-    def put_url(self, key: str = KEY, lifetime: timedelta = HOUR) -> str:
+    def put_url(
+        self, key: str = KEY, lifetime: timedelta = HOUR, *, size: int = len(BODY)
+    ) -> SignedUrl:
         with self.app.app_context():
-            return runtime().storage.presign_put(Key(key), expires_in=lifetime)
+            return runtime().storage.presign_put(Key(key), size=size, expires_in=lifetime)
 
     def bytes_of(self, key: str = KEY) -> bytes | None:
         with self.app.app_context():
@@ -59,6 +61,16 @@ class Media:
     def get(self, url: str, **headers: str) -> Any:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.client.get(url, headers=names, buffered=True)
+
+
+def chunked(body: bytes) -> dict[str, Any]:
+    """Return the options of a request whose body a server has taken out of its chunks."""
+    environ = {
+        "HTTP_TRANSFER_ENCODING": "chunked",
+        "CONTENT_LENGTH": "",
+        "wsgi.input_terminated": True,
+    }
+    return {"input_stream": io.BytesIO(body), "environ_overrides": environ}
 
 
 @pytest.fixture
@@ -539,7 +551,7 @@ def test_a_signed_put_stores_the_bytes_and_their_type(media: Media) -> None:
 
 @one_stack
 def test_a_put_needs_nothing_but_its_bytes(media: Media) -> None:
-    answer = media.client.put(media.put_url(), data=b"plain")
+    answer = media.client.put(media.put_url(size=5), data=b"plain")
 
     assert answer.status_code == 200
     assert media.get(media.url()).headers["Content-Type"] == "application/octet-stream"
@@ -547,7 +559,7 @@ def test_a_put_needs_nothing_but_its_bytes(media: Media) -> None:
 
 @one_stack
 def test_an_empty_put_stores_an_empty_object(media: Media) -> None:
-    url = media.put_url()
+    url = media.put_url(size=0)
 
     answer = media.client.put(url, data=b"", environ_overrides={"CONTENT_LENGTH": "0"})
 
@@ -558,10 +570,9 @@ def test_an_empty_put_stores_an_empty_object(media: Media) -> None:
 def test_a_form_is_stored_as_it_comes(media: Media) -> None:
     body = b"--x\r\nno form of ours\r\n--x--"
 
-    media.client.put(media.put_url(), data=body, content_type="multipart/form-data; boundary=x")
-    media.client.put(
-        media.put_url("users/u/b"), data=b"a=b", content_type="application/x-www-form-urlencoded"
-    )
+    url, other = media.put_url(size=len(body)), media.put_url("users/u/b", size=3)
+    media.client.put(url, data=body, content_type="multipart/form-data; boundary=x")
+    media.client.put(other, data=b"a=b", content_type="application/x-www-form-urlencoded")
 
     assert (media.bytes_of(), media.bytes_of("users/u/b")) == (body, b"a=b")
 
@@ -571,7 +582,9 @@ def test_a_put_that_is_cut_off_changes_nothing(media: Media) -> None:
     media.put()
 
     answer = media.client.put(
-        media.put_url(), input_stream=io.BytesIO(b"half"), environ_overrides={"CONTENT_LENGTH": "8"}
+        media.put_url(size=8),
+        input_stream=io.BytesIO(b"half"),
+        environ_overrides={"CONTENT_LENGTH": "8"},
     )
 
     assert refusal(answer) == (400, "VALIDATION_ERROR")
@@ -584,7 +597,7 @@ def test_a_put_that_is_cut_off_changes_nothing(media: Media) -> None:
     "environ",
     [
         {"CONTENT_LENGTH": ""}, {"CONTENT_LENGTH": "many"}, {"CONTENT_LENGTH": "-1"},
-        {"HTTP_TRANSFER_ENCODING": "chunked"},
+        {"CONTENT_LENGTH": "4", "HTTP_TRANSFER_ENCODING": "chunked", "HTTP_CONTENT_LENGTH": "4"},
     ],
     ids=str,
 )  # fmt: skip
@@ -598,12 +611,70 @@ def test_a_put_without_its_length_is_411(media: Media, environ: dict[str, str]) 
 
 
 @one_stack
+@pytest.mark.parametrize("sent", [0, 1, 1023, 1025, 4096])
+def test_a_put_of_another_size_than_was_declared_leaves_nothing(media: Media, sent: int) -> None:
+    answer = media.client.put(
+        media.put_url(size=1024),
+        data=b"x" * sent,
+        environ_overrides={"CONTENT_LENGTH": str(sent)},
+    )
+
+    assert refusal(answer) == (400, "VALIDATION_ERROR")
+    assert "exactly the 1024 bytes" in answer.get_json()["error"]
+    assert media.bytes_of() is None
+
+
+@one_stack
+@pytest.mark.parametrize(("sent", "status"), [(1023, 400), (1024, 200), (1025, 400), (9999, 400)])
+def test_a_chunked_put_has_to_add_up_to_what_was_declared(
+    media: Media, sent: int, status: int
+) -> None:
+    answer = media.client.put(media.put_url(size=1024), **chunked(b"x" * sent))
+
+    assert answer.status_code == status
+    assert media.bytes_of() == (b"x" * sent if status == 200 else None)
+
+
+@one_stack
+def test_bytes_that_wait_to_be_confirmed_keep_no_earlier_version(media: Media) -> None:
+    key = staging_key(username="alice", unique="0" * 24, filename="a.txt")
+    url = media.put_url(key, size=3)
+
+    for body in (b"one", b"two", b"six"):
+        assert media.client.put(url, data=body).status_code == 200
+
+    with media.app.app_context():
+        assert len(runtime().storage.list_versions(key)) == 1
+    assert media.bytes_of(key) == b"six"
+
+
+@one_stack
+def test_what_else_a_put_says_is_not_kept(media: Media) -> None:
+    media.put("users/u/secret", b"secret")
+    said = {
+        "x-amz-copy-source": "/bucket/users/u/secret",
+        "x-amz-meta-a": "b",
+        "x-amz-acl": "public-read",
+        "x-amz-storage-class": "GLACIER",
+        "x-amz-tagging": "a=b",
+    }
+
+    answer = media.client.put(media.put_url(), data=BODY, headers=said)
+
+    assert (answer.status_code, media.bytes_of()) == (200, BODY)
+    with media.app.app_context():
+        info = runtime().storage.head(Key(KEY))
+    assert (info.metadata, info.storage_class) == ({}, "STANDARD")
+    assert refusal(media.get(f"/media/{KEY}"))[0] == 403
+
+
+@one_stack
 def test_a_put_over_the_maximum_is_413_and_one_of_the_maximum_is_stored(make_app: Any) -> None:
     media = Media(make_app(max_file_upload_size=1000))
 
-    over = media.client.put(media.put_url(), data=b"x" * 1001)
+    over = media.client.put(media.put_url(size=1001), data=b"x" * 1001)
     left = media.bytes_of()
-    just = media.client.put(media.put_url(), data=b"x" * 1000)
+    just = media.client.put(media.put_url(size=1000), data=b"x" * 1000)
 
     assert (refusal(over), left) == ((413, "FILE_TOO_LARGE"), None)
     assert (just.status_code, media.bytes_of()) == (200, b"x" * 1000)
@@ -613,7 +684,7 @@ def test_a_put_over_the_maximum_is_413_and_one_of_the_maximum_is_stored(make_app
 def test_a_put_may_be_larger_than_a_json_body(media: Media) -> None:
     body = b"x" * (5 * 1024 * 1024)
 
-    answer = media.client.put(media.put_url(), data=body)
+    answer = media.client.put(media.put_url(size=len(body)), data=body)
 
     assert (answer.status_code, media.bytes_of()) == (200, body)
 
@@ -628,14 +699,16 @@ def test_a_put_after_its_time_changes_nothing(media: Media, clock: FakeClock) ->
 
 
 @pytest.fixture
-def parts(media: Media) -> Callable[..., list[str]]:
+def parts(media: Media) -> Callable[..., list[SignedUrl]]:
     """A function that begins an upload of 12 bytes in parts of 8, and returns its parts' URLs."""
 
-    def parts(key: str = KEY) -> list[str]:
+    def parts(key: str = KEY) -> list[SignedUrl]:
         with media.app.app_context():
             storage = runtime().storage
             upload_id = storage.create_multipart(Key(key), part_size=8, size=12)
-            return storage.presign_parts(Key(key), upload_id, [1, 2], expires_in=HOUR)
+            return storage.presign_parts(
+                Key(key), upload_id, [1, 2], expires_in=HOUR, part_size=8, size=12
+            )
 
     return parts
 
@@ -664,6 +737,26 @@ def test_a_parts_token_is_for_that_part_of_that_upload(media: Media, parts: Any)
     ]
 
     assert [refusal(answer)[0] for answer in answers] == [403, 403, 400]
+
+
+@one_stack
+@pytest.mark.parametrize("body", [b"", b"1234567", b"123456789"])
+def test_a_part_of_another_size_than_its_own_leaves_nothing(
+    media: Media, parts: Any, body: bytes
+) -> None:
+    url = parts()[0]
+
+    length = {"CONTENT_LENGTH": str(len(body))}
+    answers = [
+        media.client.put(url, data=body, environ_overrides=length),
+        media.client.put(url, **chunked(body)),
+    ]
+
+    assert [refusal(answer) for answer in answers] == [(400, "VALIDATION_ERROR")] * 2
+    with media.app.app_context():
+        storage = runtime().storage
+        (upload,) = storage.list_multiparts()
+        assert storage.list_parts(Key(KEY), upload.upload_id) == []
 
 
 @one_stack
@@ -707,7 +800,7 @@ def test_every_odd_key_goes_through_its_url_and_back(media: Media) -> None:
     for name in ODD:
         key = f"users/u/{name}/{name}" if len(name) < 100 else f"users/u/{name}"
         body = key.encode()
-        sent = media.client.put(media.put_url(key), data=body)
+        sent = media.client.put(media.put_url(key, size=len(body)), data=body)
         got = media.get(media.url(key))
         if (sent.status_code, got.status_code, got.data) != (200, 200, body):
             wrong[name] = (sent.status_code, got.status_code, got.data[:80])

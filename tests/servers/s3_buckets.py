@@ -1,5 +1,6 @@
 """Fresh buckets for tests of the S3 adapter alone: in moto, and on the real server where it runs."""
 
+import json
 import os
 import uuid
 from collections.abc import Iterator
@@ -84,6 +85,34 @@ def bucket_on(server: str) -> Iterator[Bucket]:
             yield bucket
         finally:
             _remove(bucket)
+
+
+@contextmanager
+def role_for(bucket: str) -> Iterator[str]:
+    """Give the ARN of a role on the real server that may do anything with the bucket."""
+    iam = boto3.client(
+        "iam",
+        region_name="us-east-1",
+        endpoint_url=ENDPOINT_URL,
+        aws_access_key_id=ACCESS_KEY_ID,
+        aws_secret_access_key=SECRET_ACCESS_KEY,
+    )
+
+    def policy(**statement: Any) -> str:
+        document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]}
+        return json.dumps(document, separators=(",", ":"))
+
+    name = f"files-{uuid.uuid4().hex}"
+    principal = {"AWS": ["arn:aws:iam:::user/testing"]}
+    trust = policy(Principal=principal, Action=["sts:AssumeRole"])
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    everything = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    iam.put_role_policy(
+        RoleName=name, PolicyName="all", PolicyDocument=policy(Action="s3:*", Resource=everything)
+    )
+    yield arn
+    iam.delete_role_policy(RoleName=name, PolicyName="all")
+    iam.delete_role(RoleName=name)
 
 
 def _made(endpoint_url: str | None) -> Bucket:

@@ -163,6 +163,8 @@ class SignedDoor:
         return Answer(206 if byte_range else 200, body, headers)
 
     def _put(self, key: Key, claims: Mapping[str, Any], body: bytes) -> Answer:
+        if claims.get("size", len(body)) != len(body):
+            return Answer(400, b"")
         if "upload_id" in claims:
             upload_id, number = claims["upload_id"], claims["part_number"]
             etag = self._storage.put_part(key, upload_id, number, [body], size=len(body)).etag

@@ -1,5 +1,6 @@
 """S3 adapter: URLs are signed as botocore signs them, and name what clients can reach."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,9 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
+from botocore.credentials import Credentials, RefreshableCredentials
 
 from softfactory.errors import InvalidInput
+from softfactory.storage.base import SignedUrl
 from softfactory.storage.keys import Key
 from softfactory.storage.s3 import S3Storage
 from tests.storage.samples import SPECIAL_KEYS
@@ -25,13 +27,17 @@ def storage_with(**options: str) -> S3Storage:
         "access_key_id": "AKIAOFTHETEST",
         "secret_access_key": "secret/of+the=test",
     }
-    return S3Storage(
-        **{"bucket": "bucket", "region": "eu-west-1", **keys, **options}, clock=lambda: NOW
-    )
+    said: dict[str, Any] = {"bucket": "bucket", "region": "eu-west-1", **keys, **options}
+    return S3Storage(**said, clock=lambda: NOW)
 
 
 def signed_by_botocore(
-    method: str, url: str, monkeypatch: pytest.MonkeyPatch, *, token: str | None = None
+    method: str,
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    token: str | None = None,
+    size: int | None = None,
 ) -> str:
     """Sign ``url`` as it was before it was signed."""
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: NOW)
@@ -42,6 +48,8 @@ def signed_by_botocore(
         if not name.startswith("X-Amz-")
     }
     request = AWSRequest(method, f"{parts.scheme}://{parts.netloc}{parts.path}", params=params)
+    if size is not None:
+        request.headers["Content-Length"] = str(size)
     credentials = Credentials("AKIAOFTHETEST", "secret/of+the=test", token)
     S3SigV4QueryAuth(credentials, "s3", "eu-west-1", expires=3600).add_auth(request)
     return str(request.url)
@@ -53,7 +61,7 @@ def same(url: str, other: str) -> bool:
     return one[:3] == two[:3] and parse_qs(one.query) == parse_qs(two.query)
 
 
-URLS: dict[str, tuple[str, Callable[[S3Storage], str]]] = {
+URLS: dict[str, tuple[str, Callable[[S3Storage], SignedUrl]]] = {
     "get": ("GET", lambda s: s.presign_get(KEY, expires_in=HOUR)),
     "get a version as": (
         "GET",
@@ -65,8 +73,12 @@ URLS: dict[str, tuple[str, Callable[[S3Storage], str]]] = {
             content_disposition="attachment; filename=\"a b\"; filename*=UTF-8''%C3%A9",
         ),
     ),
-    "put": ("PUT", lambda s: s.presign_put(KEY, expires_in=HOUR)),
+    "put": ("PUT", lambda s: s.presign_put(KEY, size=5, expires_in=HOUR)),
     "part": ("PUT", lambda s: s.presign_parts(KEY, "2~up/l+d", [7], expires_in=HOUR)[0]),
+    "last part": (
+        "PUT",
+        lambda s: s.presign_parts(KEY, "2~up/l+d", [7], expires_in=HOUR, part_size=10, size=65)[0],
+    ),
 }
 
 
@@ -79,7 +91,8 @@ def test_every_url_is_signed_as_botocore_signs_it(
 
     url = sign(storage_with(endpoint_url=endpoint_url))
 
-    assert same(url, signed_by_botocore(method, url, monkeypatch))
+    size = 5 if kind in ("put", "last part") else None
+    assert same(url, signed_by_botocore(method, url, monkeypatch, size=size))
 
 
 def test_urls_of_every_key_are_signed_as_botocore_signs_them(
@@ -100,16 +113,62 @@ def test_temporary_credentials_sign_with_their_token(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token/of+the=test")
     storage = storage_with(access_key_id="", secret_access_key="")
 
-    url = storage.presign_put(KEY, expires_in=HOUR)
+    url = storage.presign_put(KEY, size=5, expires_in=HOUR)
 
     assert parse_qs(urlsplit(url).query)["X-Amz-Security-Token"] == ["token/of+the=test"]
-    assert same(url, signed_by_botocore("PUT", url, monkeypatch, token="token/of+the=test"))
+    assert same(url, signed_by_botocore("PUT", url, monkeypatch, token="token/of+the=test", size=5))
 
 
-def test_a_plain_put_needs_no_header_but_the_host() -> None:
-    query = parse_qs(urlsplit(storage_with().presign_put(KEY, expires_in=HOUR)).query)
+def test_a_plain_put_needs_no_header_but_those_that_every_client_sends() -> None:
+    query = parse_qs(urlsplit(storage_with().presign_put(KEY, size=5, expires_in=HOUR)).query)
 
-    assert query["X-Amz-SignedHeaders"] == ["host"]
+    assert query["X-Amz-SignedHeaders"] == ["content-length;host"]
+
+
+def test_ten_thousand_part_urls_are_signed_while_a_client_waits() -> None:
+    storage = storage_with(endpoint_url="https://s3.test")
+    began = time.process_time()
+
+    urls = storage.presign_parts(
+        KEY, "2~upload", range(1, 10_001), expires_in=HOUR, part_size=10, size=100_000
+    )
+
+    assert len(set(urls)) == 10_000
+    assert time.process_time() - began < 0.5  # half of that where nobody else computes
+
+
+# --- how long they live -----------------------------------------------------------------------
+
+
+def renewable(monkeypatch: pytest.MonkeyPatch, ends_in: timedelta) -> S3Storage:
+    """Return a storage whose credentials are those of a machine's role, with that much left."""
+    # By the real clock, which is botocore's.
+    now = datetime.now(UTC)
+    credentials = RefreshableCredentials(
+        "AKIAOFTHETEST", "secret", "token", now + ends_in, dict, "test"
+    )
+    monkeypatch.setattr("botocore.session.Session.get_credentials", lambda _: credentials)
+    return S3Storage(bucket="bucket", region="eu-west-1", clock=lambda: now)
+
+
+@pytest.mark.parametrize("kind", URLS)
+def test_a_url_promises_no_more_than_its_signer_has_left(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    storage = renewable(monkeypatch, timedelta(minutes=20))
+
+    url = URLS[kind][1](storage)
+
+    seconds = int(parse_qs(urlsplit(url).query)["X-Amz-Expires"][0])
+    assert timedelta(minutes=19) < timedelta(seconds=seconds) <= timedelta(minutes=20)
+    assert url.expires_in == timedelta(seconds=seconds)
+    assert url.expires_at - datetime.now(UTC) <= timedelta(minutes=20)
+
+
+def test_a_url_says_when_it_ends() -> None:
+    url = storage_with().presign_get(KEY, expires_in=HOUR)
+
+    assert (url.expires_at, url.expires_in) == (NOW + HOUR, HOUR)
 
 
 @pytest.mark.parametrize(

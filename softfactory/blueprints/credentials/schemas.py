@@ -3,10 +3,10 @@
 from marshmallow import Schema, fields, validate
 
 from softfactory.http.fields import UTCTime
-from softfactory.storage.credentials import MAX_SESSION, MIN_SESSION, KeyStatus
+from softfactory.storage.credentials import MAX_ASKED, MIN_SESSION, KeyStatus
 
 _SHORTEST = int(MIN_SESSION.total_seconds())
-_LONGEST = int(MAX_SESSION.total_seconds())
+_LONGEST = int(MAX_ASKED.total_seconds())
 
 
 class CredentialsTemporaryRequest(Schema):

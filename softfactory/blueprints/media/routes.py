@@ -1,4 +1,4 @@
-"""``/media/<key>``: local storage's own endpoint for the URLs that it signs."""
+"""``/media/<key>``: where the URLs lead that this service signs, and not storage."""
 
 from http import HTTPStatus
 from typing import Any
@@ -8,7 +8,7 @@ from werkzeug.http import quote_etag
 
 from softfactory.errors import InvalidSignature
 from softfactory.http.blueprint import Blueprint
-from softfactory.http.bodies import body_chunks, body_size
+from softfactory.http.bodies import body_chunks, declared_size
 from softfactory.http.identity import public
 from softfactory.http.limits import unlimited
 from softfactory.http.runtime import runtime
@@ -43,17 +43,19 @@ def get_object(key: str) -> Response:
 def put_object(key: str) -> Response:
     """Take the bytes of an object, or of one part of it, from whoever has the signed URL."""
     claims = _signed_claims(key)
-    size = body_size(limit=runtime().config.max_file_upload_size)
-    storage = runtime().storage
+    limit = runtime().config.max_file_upload_size
+    size = declared_size(claims.get("size"), limit=limit)
     response = Response()
     response.headers.pop("Content-Type")  # There is no content.
     if (upload_id := claims.get("upload_id")) is not None:
-        admitted = part_receiver().admit_signed(Key(key), upload_id, claims["part_number"])
+        admitted = part_receiver().admit_signed(
+            Key(key), upload_id, claims["part_number"], claims.get("size")
+        )
         part = admitted.store(body_chunks(size), size=size)
         response.headers["ETag"] = quote_etag(part.etag)
     else:
         content_type = request.headers.get("Content-Type") or "application/octet-stream"
-        stored = storage.put(Key(key), body_chunks(size), content_type=content_type)
+        stored = signed_objects().put(Key(key), body_chunks(size), content_type=content_type)
         response.headers["ETag"] = quote_etag(stored.etag)
     return response
 

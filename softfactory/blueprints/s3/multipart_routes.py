@@ -7,7 +7,6 @@ from softfactory.blueprints.s3 import multipart_schemas as schemas
 from softfactory.blueprints.s3.blueprint import blueprint
 from softfactory.http.identity import current_user
 from softfactory.http.limits import user_limit
-from softfactory.http.runtime import runtime
 from softfactory.http.schemas import Message
 from softfactory.http.services import browser_uploads
 from softfactory.services.content_types import type_by_name
@@ -34,7 +33,7 @@ def multipart_part_url(body: dict[str, Any]) -> dict[str, Any]:
     url = browser_uploads().part_url(
         current_user(), body["key"], body["upload_id"], body["part_number"]
     )
-    expires_in = int(runtime().config.signed_url_lifetime.total_seconds())
+    expires_in = int(url.expires_in.total_seconds())
     return {"url": url, "part_number": body["part_number"], "expires_in": expires_in}
 
 

@@ -9,10 +9,9 @@ from flask import Response, jsonify
 from softfactory.blueprints.uploads import schemas
 from softfactory.http.base_url import base_url
 from softfactory.http.blueprint import Blueprint
-from softfactory.http.bodies import body_chunks, body_size
+from softfactory.http.bodies import body_chunks, declared_size
 from softfactory.http.identity import current_user, public
 from softfactory.http.limits import unlimited, user_limit
-from softfactory.http.runtime import runtime
 from softfactory.http.services import entries, files, part_receiver, uploads
 from softfactory.models import FileUpload
 from softfactory.services.multipart import Declared
@@ -28,7 +27,7 @@ blueprint = Blueprint("uploads", __name__, url_prefix="/v1/files", description="
 def initiate(declared: Declared) -> dict[str, Any]:
     """Begin an upload in parts."""
     state = uploads().initiate(current_user(), declared)
-    return schemas.state_body(state, _url_lifetime())
+    return schemas.state_body(state)
 
 
 @blueprint.get("/uploads/<int:file_id>")
@@ -37,7 +36,7 @@ def initiate(declared: Declared) -> dict[str, Any]:
 def resume(file_id: int) -> dict[str, Any]:
     """Tell how an upload stands, with fresh URLs for the parts that did not arrive."""
     state = uploads().resume(current_user(), file_id)
-    return schemas.state_body(state, _url_lifetime())
+    return schemas.state_body(state)
 
 
 @blueprint.put("/presigned-uploads/<int:file_id>/upload-part/<int:part_number>")
@@ -54,7 +53,7 @@ def resume(file_id: int) -> dict[str, Any]:
 def upload_part(query: dict[str, Any], file_id: int, part_number: int) -> Response:
     """Take one part from whoever has its URL (local storage only)."""
     admitted = part_receiver().admit(query["token"], file_id=file_id, part_number=part_number)
-    size = body_size(limit=MAX_PART_SIZE)
+    size = declared_size(admitted.size, limit=MAX_PART_SIZE)
     part = admitted.store(body_chunks(size), size=size)
     response = jsonify(schemas.UploadedPart().dump(part))
     # Bare, as upload-flow.md shows it: clients name it as they read it when they complete.
@@ -129,11 +128,6 @@ def _nothing() -> Response:
     response = Response(status=HTTPStatus.NO_CONTENT)
     response.headers.pop("Content-Type")
     return response
-
-
-def _url_lifetime() -> float:
-    """Return how many seconds a part's URL lives."""
-    return runtime().config.signed_url_lifetime.total_seconds()
 
 
 def _page_url(limit: int, offset: int) -> str:

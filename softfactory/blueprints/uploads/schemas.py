@@ -152,7 +152,7 @@ class UploadResumed(UploadStarted):
     parts = fields.List(fields.Nested(UploadArrivedPart))
 
 
-def state_body(state: UploadState, expires_in: float) -> dict[str, Any]:
+def state_body(state: UploadState) -> dict[str, Any]:
     """Return what ``UploadStarted`` and ``UploadResumed`` dump."""
     return {
         "file_obj": state.file,
@@ -161,7 +161,7 @@ def state_body(state: UploadState, expires_in: float) -> dict[str, Any]:
         "presigned_urls": [
             {"part_number": number, "url": url, "method": "PUT"} for number, url in state.missing
         ],
-        "expires_in": int(expires_in),
+        "expires_in": int(state.expires_in.total_seconds()),
     }
 
 

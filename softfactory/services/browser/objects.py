@@ -70,16 +70,15 @@ class Objects:
         refuse_archived(self.storage, key, info, restore_days=self.restore_days)
         file = self.catalog.holder(key)
         ends_at = file.expires_at if file is not None else None
-        lifetime = min(self.url_lifetime, ends_at - self.clock()) if ends_at else self.url_lifetime
         link = self.links.sign(
             key,
-            lifetime,
+            self.url_lifetime,
             filename=file.original_filename if file is not None else key.filename,
             content_type=info.content_type,
             ends_at=ends_at,
             version_id=version_id,
         )
-        return DownloadLink(link.url, lifetime)
+        return DownloadLink(link.url, link.expires_at - self.clock().replace(microsecond=0))
 
     def metadata(self, user: User, name: str, *, version_id: str | None = None) -> ObjectInfo:
         """Return what storage knows of an object, a version of it, or a folder's marker.

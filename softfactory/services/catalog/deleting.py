@@ -8,10 +8,9 @@ from softfactory.models import FileUpload, MultipartUpload, UploadStatus
 from softfactory.services.access import holds_its_key, owner_of
 from softfactory.services.catalog.rows import Rows
 from softfactory.services.generations import touch
-from softfactory.services.roots import root_of
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import DeleteFailure
-from softfactory.storage.keys import Key, is_staging
+from softfactory.storage.keys import Key, is_staging, root_of
 
 
 class Deleting(Rows):

@@ -122,7 +122,19 @@ class Confirmations:
         if info is None:
             raise NotFound(NOT_ARRIVED)
         if info.size != upload.file_size:
-            self._refuse(upload, staged, info.size)
+            self._refuse(
+                upload,
+                staged,
+                f"The file has {info.size} bytes, not the {upload.file_size} that file_size "
+                "declared. It was removed; send it again.",
+            )
+        if info.is_archived:
+            self._refuse(
+                upload,
+                staged,
+                "The file was sent into the archive, out of which it cannot be confirmed. It was "
+                "removed; send it again, without a storage class.",
+            )
         return info.version_id
 
     def _was_confirmed(self, upload_id: int) -> bool:
@@ -131,14 +143,10 @@ class Confirmations:
         upload = self.session.get(FileUpload, upload_id, populate_existing=True)
         return upload is not None and is_spent(upload)
 
-    def _refuse(self, upload: FileUpload, staged: Key, size: int) -> NoReturn:
-        upload_id, declared = upload.id, upload.file_size
+    def _refuse(self, upload: FileUpload, staged: Key, message: str) -> NoReturn:
+        upload_id = upload.id
         self.storage.purge(staged)
         with write(self.session):
             alive = update(FileUpload).where(FileUpload.id == upload_id)
             self.session.execute(alive.values(last_activity_at=self.clock()))
-        raise InvalidInput.of(
-            "file_size",
-            f"The file has {size} bytes, not the {declared} that file_size declared. It was "
-            "removed; send it again.",
-        )
+        raise InvalidInput.of("file_size", message)

@@ -88,7 +88,11 @@ class TakeOver:
         try:
             # This version, whatever was sent to the URL since it was checked.
             stored = self.storage.copy(
-                staged, key, version_id=version_id, content_type=upload.content_type
+                staged,
+                key,
+                version_id=version_id,
+                content_type=upload.content_type,
+                as_new=True,
             )
         except ObjectNotFound as error:
             raise NotFound(NOT_ARRIVED) from error

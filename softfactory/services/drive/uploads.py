@@ -132,7 +132,7 @@ class DriveUploads:
             Ticket(
                 file_name=each.sent_name,
                 presigned_url=self.storage.presign_put(
-                    Key(row.staging_key or ""), expires_in=self.url_lifetime
+                    Key(row.staging_key or ""), size=each.size, expires_in=self.url_lifetime
                 ),
                 s3_key=s3_key,
                 id=file_id(each.key, row.object_id),

@@ -15,7 +15,7 @@ from softfactory.services.multipart.aborting import abort
 from softfactory.services.multipart.completing import Completion, NamedParts
 from softfactory.services.multipart.records import MultipartRecords, require_open
 from softfactory.services.unit_of_work import write
-from softfactory.storage.base import PartInfo, Storage
+from softfactory.storage.base import PartInfo, SignedUrl, Storage
 from softfactory.storage.keys import Key
 
 
@@ -53,7 +53,7 @@ class BrowserUploads:
             self.records.begin(upload)
         return upload_id
 
-    def part_url(self, user: User, key: Key, upload_id: str, part_number: int) -> str:
+    def part_url(self, user: User, key: Key, upload_id: str, part_number: int) -> SignedUrl:
         """Return a URL that takes the part by a plain PUT.
 
         Raises:

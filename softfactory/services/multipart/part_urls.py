@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from softfactory.clock import Clock
 from softfactory.errors import InvalidSignature, SignatureExpired
 from softfactory.models import MultipartUpload
-from softfactory.storage.base import Storage
+from softfactory.storage.base import SignedUrl, Storage, size_of_part
 from softfactory.storage.keys import Key
 from softfactory.storage.signing import TokenSigner
 
@@ -20,8 +20,8 @@ class PartUrls(Protocol):
 
     def sign(
         self, upload: MultipartUpload, part_numbers: Iterable[int], expires_in: timedelta
-    ) -> list[str]:
-        """Return a URL for each number, in the order asked; asks no network."""
+    ) -> list[SignedUrl]:
+        """Return a URL for each number, in the order asked, that takes that part's bytes alone."""
         ...
 
 
@@ -33,11 +33,15 @@ class StoragePartUrls:
 
     def sign(
         self, upload: MultipartUpload, part_numbers: Iterable[int], expires_in: timedelta
-    ) -> list[str]:
+    ) -> list[SignedUrl]:
         """Return the storage's own presigned URLs."""
-        key = Key(upload.file.file_key)
         return self.storage.presign_parts(
-            key, upload.upload_id, part_numbers, expires_in=expires_in
+            Key(upload.file.file_key),
+            upload.upload_id,
+            part_numbers,
+            expires_in=expires_in,
+            part_size=upload.part_size,
+            size=upload.file.file_size,
         )
 
 
@@ -52,27 +56,36 @@ class OwnPartUrls:
 
     def sign(
         self, upload: MultipartUpload, part_numbers: Iterable[int], expires_in: timedelta
-    ) -> list[str]:
+    ) -> list[SignedUrl]:
         """Return a URL with a token for each part."""
-        expires = int(self._clock().timestamp() + expires_in.total_seconds())
+        now = self._clock()
+        expires = int(now.timestamp() + expires_in.total_seconds())
+        ends = now.replace(microsecond=0), datetime.fromtimestamp(expires, UTC)
         base = f"{self._base}{upload.file_id}/upload-part/"
         claims = f"{upload.upload_id}.{upload.file_id}.{expires}."
-        sign = self._signer.sign
-        return [f"{base}{n}/?token={sign(f'{claims}{n}')}" for n in part_numbers]
+        sign, part_size, size = self._signer.sign, upload.part_size, upload.file.file_size
+        return [
+            SignedUrl(
+                f"{base}{n}/?token="
+                f"{sign(f'{claims}{size_of_part(n, part_size=part_size, size=size)}.{n}')}",
+                *ends,
+            )
+            for n in part_numbers
+        ]
 
-    def verify(self, token: str, *, file_id: int, part_number: int) -> str:
-        """Return the id of the upload that ``token`` was signed for, if it is for this part of it.
+    def verify(self, token: str, *, file_id: int, part_number: int) -> tuple[str, int]:
+        """Return the upload that ``token`` was signed for, and the part's number of bytes.
 
         Raises:
             SignatureExpired: it was, until its time ran out.
             InvalidSignature: it is forged, damaged, or for another part or upload.
         """
         claims = self._signer.payload_of(token)
-        upload_id, signed_file_id, expires, number = claims.split(".")
+        upload_id, signed_file_id, expires, size, number = claims.split(".")
         if (int(signed_file_id), int(number)) != (file_id, part_number):
             raise InvalidSignature("This token is for another part. Use each URL as it was given.")
         if self._clock().timestamp() >= int(expires):
             raise SignatureExpired(
                 "This part's URL has expired. Get a new one: GET /v1/files/uploads/<id>/."
             )
-        return upload_id
+        return upload_id, int(size)

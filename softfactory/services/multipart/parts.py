@@ -1,4 +1,4 @@
-"""One part on its way through this service to local storage."""
+"""One part on its way through this service to storage."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class PartReceiver:
                 "Parts go straight to storage here: PUT each to its own URL from the answer to "
                 "POST /v1/files/uploads/."
             )
-        upload_id = self.urls.verify(token, file_id=file_id, part_number=part_number)
+        upload_id, size = self.urls.verify(token, file_id=file_id, part_number=part_number)
         upload = self.records.of_file(file_id)
         if upload.upload_id != upload_id:
             raise UploadNotFound
@@ -47,9 +47,11 @@ class PartReceiver:
         key = Key(upload.file.file_key)
         # The part may take hours; no connection of the database waits for it.
         self.session.commit()
-        return AdmittedPart(self.storage, self.records, key, upload_id, part_number)
+        return AdmittedPart(self.storage, self.records, key, upload_id, part_number, size)
 
-    def admit_signed(self, key: Key, upload_id: str, part_number: int) -> "AdmittedPart":
+    def admit_signed(
+        self, key: Key, upload_id: str, part_number: int, size: int | None
+    ) -> "AdmittedPart":
         """Return the place of a part whose URL storage signed, and was checked.
 
         Raises:
@@ -61,18 +63,23 @@ class PartReceiver:
             require_open(upload)
             self.records.touch(upload.file)
         self.session.commit()
-        return AdmittedPart(self.storage, self.records, key, upload_id, part_number)
+        return AdmittedPart(self.storage, self.records, key, upload_id, part_number, size)
 
 
 @dataclass(frozen=True, slots=True)
 class AdmittedPart:
-    """A part whose URL was good."""
+    """A part whose URL was good.
+
+    Attributes:
+        size: how many bytes it is to have; None where its upload declares no sizes.
+    """
 
     storage: Storage
     records: MultipartRecords
     key: Key
     upload_id: str
     part_number: int
+    size: int | None
 
     def store(self, chunks: Iterator[bytes], *, size: int) -> PartInfo:
         """Store the part's bytes, replacing those that were sent before.

@@ -17,7 +17,7 @@ from softfactory.services.multipart.completing import Completion, NamedParts
 from softfactory.services.multipart.part_urls import PartUrls
 from softfactory.services.multipart.records import MultipartRecords
 from softfactory.services.unit_of_work import write
-from softfactory.storage.base import MAX_PARTS, PartInfo, Storage
+from softfactory.storage.base import MAX_PARTS, PartInfo, SignedUrl, Storage
 from softfactory.storage.keys import Key
 
 
@@ -44,8 +44,13 @@ class UploadState:
     """How an upload stands: the parts that arrived, and URLs (by number) for those that did not."""
 
     upload: MultipartUpload
-    missing: Sequence[tuple[int, str]]
+    missing: Sequence[tuple[int, SignedUrl]]
     arrived: Sequence[PartInfo] = field(default=())
+
+    @property
+    def expires_in(self) -> timedelta:
+        """How long the URLs live, all alike; nothing where there are none."""
+        return self.missing[0][1].expires_in if self.missing else timedelta(0)
 
     @property
     def file(self) -> FileUpload:
@@ -172,6 +177,6 @@ class Uploads:
         require_reach(user, upload.file)
         return upload
 
-    def _urls(self, upload: MultipartUpload, numbers: Sequence[int]) -> list[tuple[int, str]]:
+    def _urls(self, upload: MultipartUpload, numbers: Sequence[int]) -> list[tuple[int, SignedUrl]]:
         urls = self.part_urls.sign(upload, numbers, self.url_lifetime)
         return list(zip(numbers, urls, strict=True))

@@ -18,10 +18,9 @@ from softfactory.services.access import is_alive, owner_of
 from softfactory.services.catalog import Catalog
 from softfactory.services.heads import head_each
 from softfactory.services.reconcile.report import ReconcileReport
-from softfactory.services.roots import root_of
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import ObjectInfo, Storage
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import Key, root_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from softfactory.errors import InvalidInput
 from softfactory.storage.credentials.base import AccessKey, KeyStatus
 from softfactory.storage.credentials.clients import Aws
 from softfactory.storage.credentials.errors import TWO_KEYS, aws_errors, error_code, no_such_key
-from softfactory.storage.credentials.policy import policy_json
+from softfactory.storage.credentials.policy import policy_json, scoped_policy
 from softfactory.storage.keys import Roots
 
 USER_PATH = "/softfactory/"
@@ -28,7 +28,8 @@ class AccessKeys(Aws):
     def create_key(self, account: str, roots: Roots) -> AccessKey:
         """Make a key of the account's IAM user, who is made with the first."""
         with aws_errors():
-            self._ensure_user(account, self._policy(roots))
+            policy = scoped_policy(self._bucket, roots, partition=self._partition)
+            self._ensure_user(account, policy)
             try:
                 answer = self._client("iam").create_access_key(UserName=_user_name(account))
             except ClientError as error:

@@ -13,8 +13,12 @@ MAX_KEYS = 2
 MIN_SESSION = timedelta(minutes=15)
 """STS: no session is shorter (AssumeRole, GetFederationToken: DurationSeconds)."""
 
-MAX_SESSION = timedelta(hours=12)
-"""STS: the longest session of a role whose own maximum allows it (AssumeRole)."""
+MAX_ASKED = timedelta(hours=12)
+"""The longest session that may be asked for (contracts: browser, temporary credentials)."""
+
+MAX_SESSION = timedelta(hours=1)
+"""The longest that is given: AWS ends none before its time, and a new password should (contracts:
+Ends). It is also what every role allows (AssumeRole: DurationSeconds)."""
 
 
 class KeyStatus(StrEnum):
@@ -65,11 +69,7 @@ class Issuer(Protocol):
         ...
 
     def issue_session(self, account: str, roots: Roots, lifetime: timedelta) -> SessionCredentials:
-        """Return credentials that end after ``lifetime``, 15 minutes to 12 hours.
-
-        Raises:
-            InvalidInput: the role's sessions end sooner than that.
-        """
+        """Return credentials that end after ``lifetime``, 15 minutes to an hour."""
         ...
 
     def create_key(self, account: str, roots: Roots) -> AccessKey:

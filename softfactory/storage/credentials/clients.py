@@ -1,14 +1,12 @@
 """The clients of STS and IAM: made once, in the process that uses them."""
 
 import threading
+from functools import cached_property
 from typing import Any, Literal
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import UnknownRegionError
-
-from softfactory.storage.credentials.policy import scoped_policy
-from softfactory.storage.keys import Roots
 
 CONNECT_TIMEOUT = 5
 """Seconds; a server that does not answer by then is down."""
@@ -42,12 +40,12 @@ class Aws:
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
 
-    def _policy(self, roots: Roots) -> dict[str, Any]:
+    @cached_property
+    def _partition(self) -> str:
         try:
-            partition = boto3.Session().get_partition_for_region(self._region)
+            return boto3.Session().get_partition_for_region(self._region)
         except UnknownRegionError:
-            partition = "aws"  # the region of another server
-        return scoped_policy(self._bucket, roots, partition=partition)
+            return "aws"  # the region of another server
 
     def _client(self, service: Literal["iam", "sts"]) -> Any:  # noqa: ANN401  # botocore makes them at run time
         # Made on first use, in the process that uses it: no connection goes through a fork.

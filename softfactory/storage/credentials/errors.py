@@ -6,7 +6,6 @@ No message repeats what the server said: that holds account numbers and names of
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -15,11 +14,8 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
-from softfactory.errors import InvalidInput, NotConfigured, NotFound, SoftFactoryError, StorageError
+from softfactory.errors import NotConfigured, NotFound, SoftFactoryError, StorageError
 from softfactory.storage.credentials.base import MAX_KEYS
-
-ROLE_SESSION_LIMIT = timedelta(hours=1)
-"""AWS: what a role allows where its MaxSessionDuration was not raised."""
 
 REFUSED = (
     "This server's AWS credentials may not issue credentials. Tell the operator to allow it: "
@@ -37,10 +33,6 @@ TROUBLE = "AWS could not issue or change the credentials. Try again later."
 TWO_KEYS = (
     f"There are {MAX_KEYS} access keys already, and AWS allows no more. Delete one, or rotate one."
 )
-TOO_LONG = (
-    "duration_seconds is longer than this server's role allows. Ask for 3600 or less, or ask the "
-    "operator to raise the role's maximum session duration."
-)
 
 _REFUSALS = frozenset(
     {
@@ -55,7 +47,6 @@ _REFUSALS = frozenset(
     }
 )
 _UNSUPPORTED = frozenset({"InvalidAction", "MethodNotAllowed", "NotImplemented"})
-_BAD_ARGUMENT = frozenset({"ValidationError", "InvalidArgument"})
 
 
 @contextmanager
@@ -73,17 +64,6 @@ def aws_errors(missing: SoftFactoryError | None = None) -> Iterator[None]:
         raise NotConfigured(NO_CREDENTIALS) from error
     except BotoCoreError as error:
         raise StorageError(TROUBLE) from error
-
-
-@contextmanager
-def duration_errors(lifetime: timedelta) -> Iterator[None]:
-    """Tell a session that is too long for its role from other trouble; Ceph gives no reason."""
-    try:
-        yield
-    except ClientError as error:
-        if error_code(error) in _BAD_ARGUMENT and lifetime > ROLE_SESSION_LIMIT:
-            raise InvalidInput.of("duration_seconds", TOO_LONG) from error
-        raise
 
 
 def no_such_key() -> NotFound:

@@ -54,6 +54,7 @@ class Changes(LocalBase):
         *,
         version_id: str | None = None,
         content_type: str | None = None,
+        as_new: bool = False,
     ) -> ObjectInfo:
         """Copy an object; both share the file."""
 
@@ -68,6 +69,9 @@ class Changes(LocalBase):
                 restored_from=None,
                 restored_until=None,
             )
+            if as_new:
+                plain = dump_metadata(None)
+                copied = copied._replace(metadata=plain, storage_class=StorageClass.STANDARD)
             return versions.add(connection, copied, versioning=self._versioning)
 
         return self._write(change)

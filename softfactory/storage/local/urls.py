@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
+from softfactory.storage.base import SignedUrl
 from softfactory.storage.keys import Key
 from softfactory.storage.local.base import LocalBase
 
@@ -22,7 +23,7 @@ class Urls(LocalBase):
         version_id: str | None = None,
         content_type: str | None = None,
         content_disposition: str | None = None,
-    ) -> str:
+    ) -> SignedUrl:
         """Return a URL that gives the object's bytes to whoever has it, until it expires."""
         return self._signer.sign(
             "GET",
@@ -33,15 +34,21 @@ class Urls(LocalBase):
             content_disposition=content_disposition,
         )
 
-    def presign_put(self, key: Key, *, expires_in: timedelta) -> str:
+    def presign_put(self, key: Key, *, size: int, expires_in: timedelta) -> SignedUrl:
         """Return a URL that takes the object's bytes by a plain PUT, until it expires."""
-        return self._signer.sign("PUT", key, expires_in)
+        return self._signer.sign_put(key, expires_in, size=size)
 
     def presign_parts(
-        self, key: Key, upload_id: str, part_numbers: Iterable[int], *, expires_in: timedelta
-    ) -> list[str]:
+        self,
+        key: Key,
+        upload_id: str,
+        part_numbers: Iterable[int],
+        *,
+        expires_in: timedelta,
+        part_size: int | None = None,
+        size: int | None = None,
+    ) -> list[SignedUrl]:
         """Return, for each number, a URL that takes that part's bytes by a plain PUT."""
-        return [
-            self._signer.sign("PUT", key, expires_in, upload_id=upload_id, part_number=number)
-            for number in part_numbers
-        ]
+        return self._signer.sign_parts(
+            key, upload_id, part_numbers, expires_in, part_size=part_size, size=size
+        )

@@ -4,7 +4,8 @@ import base64
 import hashlib
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -14,11 +15,12 @@ from botocore.session import get_session
 
 from softfactory.clock import Clock, utc_now
 from softfactory.errors import StorageError
+from softfactory.storage.credentials.upload_sessions import UploadSessions
 from softfactory.storage.s3.times import read_time
+from softfactory.storage.signing import UrlSigner
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest
-    from botocore.credentials import ReadOnlyCredentials
     from mypy_boto3_s3.client import S3Client
 
 CONNECT_TIMEOUT = 5
@@ -41,10 +43,20 @@ class _Connection:
     client: "S3Client"
 
 
+@dataclass(frozen=True, slots=True)
+class SigningCredentials:
+    """What requests and URLs are signed with; ``expires_at`` is None where no end is known."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    expires_at: datetime | None = None
+
+
 class Bucket:
     """The bucket's name and server, and the client that reaches it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # a setting each, and all by name
         self,
         *,
         bucket: str,
@@ -53,6 +65,8 @@ class Bucket:
         public_endpoint_url: str | None = None,
         access_key_id: str | None = None,
         secret_access_key: str | None = None,
+        upload_sessions: UploadSessions | None = None,
+        upload_signer: UrlSigner | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self.bucket = bucket
@@ -61,6 +75,8 @@ class Bucket:
         self._public_endpoint_url = public_endpoint_url or self._endpoint_url
         self._access_key_id = access_key_id or None
         self._secret_access_key = secret_access_key or None
+        self._upload_sessions = upload_sessions
+        self._upload_signer = upload_signer
         self._clock = clock
         self._lock = threading.Lock()
         self._connection: _Connection | None = None
@@ -76,7 +92,7 @@ class Bucket:
         return self._connect().client
 
     @property
-    def credentials(self) -> "ReadOnlyCredentials":
+    def credentials(self) -> SigningCredentials:
         """The credentials that are good now; temporary ones are renewed before they end.
 
         Raises:
@@ -85,7 +101,15 @@ class Bucket:
         found = self._connect().session.get_credentials()
         if found is None:
             raise StorageError from NoCredentialsError()
-        return found.get_frozen_credentials()
+        while True:
+            # botocore renews what ends within 15 minutes as it is asked for it, in any thread; it
+            # tells the end of what it returned by no public name.
+            frozen = found.get_frozen_credentials()
+            expires_at = getattr(found, "_expiry_time", None)
+            if found.get_frozen_credentials() == frozen:
+                return SigningCredentials(
+                    frozen.access_key or "", frozen.secret_key or "", frozen.token, expires_at
+                )
 
     def _connect(self) -> _Connection:
         # A client's connections and locks do not survive a fork, and gunicorn forks.

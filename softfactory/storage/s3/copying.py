@@ -1,7 +1,7 @@
 """Copying within the bucket, which is also how S3 changes what is known of an object."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,9 @@ _CARRIED = (
 )
 """What belongs to an object and does not survive a copy that replaces any of it."""
 
+_CARRIED_BY_NEW = ("ContentEncoding", "ContentType")
+"""What of it is said of the bytes alone, and not by whoever wrote them of how they are kept."""
+
 
 class Copier(Multipart, Deleter):
     """The verbs that copy."""
@@ -49,10 +52,16 @@ class Copier(Multipart, Deleter):
         *,
         version_id: str | None = None,
         content_type: str | None = None,
+        as_new: bool = False,
     ) -> ObjectInfo:
         """Copy the object, or one version of it; the bytes never leave the server."""
-        changes = {} if content_type is None else {"ContentType": content_type}
-        copied, _ = self._copy(source, target, version_id=version_id, changes=changes)
+        changes: dict[str, Any] = {} if content_type is None else {"ContentType": content_type}
+        if as_new:
+            changes["StorageClass"] = StorageClass.STANDARD.value
+        carried = _CARRIED_BY_NEW if as_new else _CARRIED
+        copied, _ = self._copy(
+            source, target, version_id=version_id, changes=changes, carried=carried
+        )
         return copied
 
     def rename(self, source: Key, target: Key) -> ObjectInfo:
@@ -95,6 +104,7 @@ class Copier(Multipart, Deleter):
         *,
         version_id: str | None = None,
         changes: Mapping[str, Any] | None = None,
+        carried: Sequence[str] = _CARRIED,
     ) -> tuple[ObjectInfo, str | None]:
         """Copy, and return the copy and the version id of what was copied, as S3 says it."""
         with storage_errors(version_id=version_id):
@@ -104,9 +114,11 @@ class Copier(Multipart, Deleter):
         info = object_info(source, head)
         if info.is_archived:
             raise ObjectArchived
-        attributes: dict[str, Any] = {name: head[name] for name in _CARRIED if name in head}  # type: ignore[literal-required]
+        attributes: dict[str, Any] = {name: head[name] for name in carried if name in head}  # type: ignore[literal-required]
         attributes["StorageClass"] = info.storage_class
         attributes |= changes or {}
+        if carried is not _CARRIED:
+            attributes["TaggingDirective"] = "REPLACE"
         origin: CopySourceTypeDef = {"Bucket": self.bucket, "Key": source}
         if info.version_id is not None:
             origin["VersionId"] = info.version_id
@@ -143,10 +155,10 @@ class Copier(Multipart, Deleter):
     ) -> ObjectInfo:
         part_size = max(COPY_PART_SIZE, -(-info.size // MAX_PARTS))
         starts = range(0, info.size, part_size)
+        # An upload in parts takes no tags along.
+        kept = {name: said for name, said in attributes.items() if name != "TaggingDirective"}
         with storage_errors():
-            begun = self.client.create_multipart_upload(
-                Bucket=self.bucket, Key=target, **attributes
-            )
+            begun = self.client.create_multipart_upload(Bucket=self.bucket, Key=target, **kept)
         upload_id = begun["UploadId"]
 
         def copy_part(number: int) -> tuple[int, str]:

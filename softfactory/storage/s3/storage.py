@@ -19,5 +19,7 @@ class S3Storage(Checker, Archive, Signer):
             another name than this service does; default: ``endpoint_url``.
         access_key_id: None for the default credential chain (environment, profile, role).
         secret_access_key: goes with ``access_key_id``.
+        upload_sessions: what signs URLs that write; default: the service's own credentials.
+        upload_signer: makes the URLs that write lead to this service, which sends the bytes on.
         clock: what signed URLs are dated with.
     """
