@@ -20,6 +20,7 @@ from softfactory.services.drive.storage_list import StorageList
 from softfactory.services.drive.uploads import DriveUploads
 from softfactory.services.entries import Entries
 from softfactory.services.files import Files
+from softfactory.services.key_ending import KeyEnding
 from softfactory.services.links import Links
 from softfactory.services.maintenance import Maintenance
 from softfactory.services.multipart import (
@@ -49,6 +50,12 @@ def accounts() -> Accounts:
         code_lifetime=ports.config.code_lifetime,
         login_lifetime=ports.config.refresh_token_lifetime,
         holds_anything=ports.storage.holds_anything,
+        keys=KeyEnding(
+            session=db.session(),
+            credentials=Credentials(ports.issuer) if ports.issuer is not None else None,
+            mailer=ports.mailer,
+            clock=ports.clock,
+        ),
         source=network_of(request.remote_addr) if has_request_context() else "",
     )
 

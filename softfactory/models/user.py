@@ -33,6 +33,8 @@ class User(Base):
     """When the address was confirmed; None until then."""
     files_generation: Mapped[int] = mapped_column(default=0, server_default="0")
     """Raised by every change of the user's files, so that what was cached before counts no more."""
+    keys_end_due: Mapped[datetime | None]
+    """Access keys made until then are to be deactivated, which IAM has not confirmed yet."""
 
     @property
     def roots(self) -> Roots:

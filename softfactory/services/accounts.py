@@ -16,6 +16,7 @@ from softfactory.errors import (
 )
 from softfactory.models import CodePurpose, LoginSession, User
 from softfactory.services.codes import Codes
+from softfactory.services.key_ending import KeyEnding
 from softfactory.services.logins import Logins
 from softfactory.services.mail import Mailer
 from softfactory.services.mailed_codes import MailedCodes
@@ -48,6 +49,8 @@ class Accounts:
     """How long a login lives: as long as its refresh token."""
     holds_anything: Callable[[str], bool]
     """Whether storage has something below a prefix, whose name then is taken."""
+    keys: KeyEnding
+    """What ends a user's access keys with their password."""
     source: str = ""
     """The network that the request came from; who asks for much hashing waits behind others."""
 
@@ -183,6 +186,7 @@ class Accounts:
                 raise InvalidCode
             locked.confirmed_at = locked.confirmed_at or self.clock()
             self._set_password(locked, password_hash)
+        self.keys.end(locked)
 
     def change_password(self, user: User, old_password: str, new_password: str) -> None:
         """Set a new password and end all logins of ``user``, the one that asks too.
@@ -206,12 +210,17 @@ class Accounts:
                 raise WrongPassword
             self._tries.count_right(account)
             self._set_password(user, password_hash)
+        self.keys.end(user)
 
     def sweep(self, *, dry_run: bool) -> tuple[int, int]:
         """Remove spent codes and dead sessions; return how many there are of each.
 
+        Access keys that should have ended with a password do now, uncounted.
+
         Wrong tries that count no more go with them, uncounted.
         """
+        if not dry_run:
+            self.keys.end_due()
         with write(self.session):
             self._tries.sweep(dry_run=dry_run)
             codes = self._mailed_codes.codes.sweep(dry_run=dry_run)
@@ -256,6 +265,7 @@ class Accounts:
         self._mailed_codes.redeemed(user, *CodePurpose)
         self._tries.forget(self._tries.of(Secret.PASSWORD, user))
         self._logins.end_all(user)
+        self.keys.note(user)
 
 
 def _refuse_unacceptable(new_password: str) -> None:

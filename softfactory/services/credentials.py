@@ -1,7 +1,7 @@
 """Credentials of a user's own: temporary ones, and access keys that last."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -20,6 +20,9 @@ NO_NEW_KEY = (
     "The old access key is deleted, but no new one could be made. "
     "Create one with POST /api/credentials/access-key."
 )
+
+SKEW = timedelta(minutes=5)
+"""How much IAM's clock may be ahead of ours; a key that is in doubt ends."""
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +64,22 @@ class Credentials:
             NotFound: the user has no such key, whoever else may.
         """
         self.issuer.set_key_status(_account(user), access_key_id, status)
+
+    def end_all(self, user: User, *, made_until: datetime) -> int:
+        """Deactivate every access key of the user that was made until then; return how many were.
+
+        Raises:
+            NotConfigured, StorageError: some of them may still work.
+        """
+        ended = 0
+        for key in self.list_keys(user):
+            if key.status == KeyStatus.ACTIVE and key.create_date <= made_until + SKEW:
+                try:
+                    self.set_key_status(user, key.access_key_id, KeyStatus.INACTIVE)
+                except NotFound:
+                    continue  # deleted meanwhile
+                ended += 1
+        return ended
 
     def rotate_key(self, user: User, old_access_key_id: str) -> AccessKey:
         """Make a new access key in place of the old one.

@@ -48,6 +48,21 @@ class Mail:
             ),
         )
 
+    @classmethod
+    def access_keys_ended(cls, *, username: str, count: int) -> Self:
+        """Return the mail that tells why a user's own S3 tools stopped working."""
+        keys = "Your access key was" if count == 1 else f"Your {count} access keys were"
+        return cls(
+            subject="Your SoftFactory Files access keys were deactivated",
+            body=(
+                f"The password of the account {username} was changed. {keys} deactivated with "
+                "it, so that nobody who had the old password goes on using them.\n\n"
+                "Activate them again, or better make new ones, where you still need them. "
+                "Temporary credentials end by themselves within an hour.\n\n"
+                "If you did not change the password, reset it now.\n"
+            ),
+        )
+
 
 def _minutes(lifetime: timedelta) -> str:
     minutes = max(1, round(lifetime.total_seconds() / 60))

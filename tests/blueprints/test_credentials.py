@@ -1,6 +1,7 @@
 """``/api/credentials``: temporary credentials and access keys, against moto's STS and IAM."""
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,10 +11,18 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from flask import Flask
+from sqlalchemy import select
 
+from softfactory.errors import StorageError
+from softfactory.http.extensions import db
 from softfactory.http.request_log import configure_logging
 from softfactory.http.runtime import runtime
-from tests.conftest import Caller
+from softfactory.http.services import maintenance
+from softfactory.models import User
+from softfactory.services.credentials import Credentials
+from softfactory.storage.credentials.issuer import AwsIssuer
+from tests.conftest import PASSWORD, Caller
+from tests.doubles import FakeClock
 from tests.stacks import one_stack
 
 on_s3 = pytest.mark.parametrize(
@@ -415,3 +424,125 @@ def test_trouble_at_aws_is_one_sentence_that_tells_nothing(
     assert answer.status_code == 501
     assert answer.get_json()["code"] == "NOT_CONFIGURED"
     assert "arn:aws" not in answer.get_data(as_text=True)
+
+
+# --- a password ends --------------------------------------------------------------------------
+
+
+NEW_PASSWORD = "AnotherPass456"
+
+
+def mails(app: Flask) -> list[tuple[list[str], str]]:
+    """Recipients and subject of each mail about keys."""
+    return [
+        (mail.to, mail.subject)
+        for mail in app.extensions["mailman"].outbox
+        if "access keys" in mail.subject
+    ]
+
+
+def change_password(caller: Caller) -> Any:
+    body = {"old_password": PASSWORD, "new_password": NEW_PASSWORD}
+    return caller.post("/api/auth/change-password", json=body)
+
+
+def reset_password(app: Flask, caller: Caller) -> Any:
+    caller.client.post("/api/auth/forgot-password", json={"username": caller.username})
+    code = re.search(r"\b\d{6}\b", app.extensions["mailman"].outbox[-1].body)
+    assert code is not None
+    body = {"username": caller.username, "code": code[0], "new_password": NEW_PASSWORD}
+    return caller.client.post("/api/auth/reset-password", json=body)
+
+
+def keys_in_iam(caller: Caller) -> list[str]:
+    """The status of each key of the user, asked of IAM itself."""
+    name = f"softfactory-{caller.uuid.replace('-', '')}"
+    iam = boto3.client("iam", region_name="us-east-1")
+    return [key["Status"] for key in iam.list_access_keys(UserName=name)["AccessKeyMetadata"]]
+
+
+@on_s3
+@pytest.mark.parametrize("how", ["change", "reset"])
+def test_a_new_password_ends_the_users_access_keys_and_says_so(
+    app: Flask, alice: Caller, bob: Caller, how: str
+) -> None:
+    for caller in (alice, alice, bob):
+        create(caller)
+
+    answer = change_password(alice) if how == "change" else reset_password(app, alice)
+
+    assert answer.status_code == 200
+    assert keys_in_iam(alice) == ["Inactive", "Inactive"]
+    assert keys_in_iam(bob) == ["Active"]
+    assert mails(app) == [
+        (["alice@example.com"], "Your SoftFactory Files access keys were deactivated")
+    ]
+
+
+@on_s3
+def test_who_has_no_access_keys_is_told_nothing_of_them(app: Flask, alice: Caller) -> None:
+    assert change_password(alice).status_code == 200
+
+    assert mails(app) == []
+
+
+@on_s3
+@pytest.mark.parametrize("code", ["Throttling", "AccessDenied"])
+def test_keys_that_iam_would_not_end_are_ended_by_the_next_cleanup(
+    app: Flask, alice: Caller, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    create(alice)
+    with monkeypatch.context() as failing:
+        failing.setattr(AwsIssuer, "set_key_status", refusing(code))
+        changed = change_password(alice)
+    left = keys_in_iam(alice)
+
+    with app.app_context():
+        maintenance().cleanup(dry_run=True)
+        dry = keys_in_iam(alice)
+        maintenance().cleanup()
+
+    assert (changed.status_code, left, dry) == (200, ["Active"], ["Active"])
+    assert keys_in_iam(alice) == ["Inactive"]
+    assert len(mails(app)) == 1
+
+
+@on_s3
+def test_a_key_that_was_made_since_does_not_end_with_the_old_password(
+    app: Flask, alice: Caller, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.advance(hours=-1)
+    with monkeypatch.context() as failing:
+        failing.setattr(AwsIssuer, "list_keys", refusing("Throttling"))
+        change_password(alice)
+    clock.advance(hours=1)
+    with app.app_context():
+        Credentials(issuer_of(app)).create_key(db.session.scalars(select(User)).one())
+
+        maintenance().cleanup()
+
+    assert keys_in_iam(alice) == ["Active"]
+
+
+@on_s3
+def test_a_failing_iam_leaves_a_wrong_password_and_a_wrong_code_what_they_are(
+    alice: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AwsIssuer, "list_keys", refusing("Throttling"))
+
+    body = {"old_password": "WrongPass123", "new_password": NEW_PASSWORD}
+    answer = alice.post("/api/auth/change-password", json=body)
+
+    assert answer.get_json()["code"] == "INVALID_CREDENTIALS"
+
+
+def refusing(code: str) -> Callable[..., Any]:
+    def refuse(*_: Any) -> None:
+        raise StorageError from ClientError({"Error": {"Code": code}}, "Any")
+
+    return refuse
+
+
+def issuer_of(app: Flask) -> Any:
+    with app.app_context():
+        return runtime().issuer

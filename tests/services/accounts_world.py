@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from softfactory.errors import SoftFactoryError
 from softfactory.services.accounts import Accounts
+from softfactory.services.key_ending import KeyEnding
 
 T = TypeVar("T")
 
@@ -79,14 +80,16 @@ class World:
 
     def accounts(self) -> Accounts:
         """Return the service as a request of its own gets it."""
+        session = self.open_session()
         return Accounts(
-            session=self.open_session(),
+            session=session,
             mailer=self.outbox,
             clock=self.clock,
             code_secret="a secret of the tests, long enough",
             code_lifetime=CODE_LIFETIME,
             login_lifetime=LOGIN_LIFETIME,
             holds_anything=self.prefixes.__contains__,
+            keys=KeyEnding(session, None, self.outbox, self.clock),
         )
 
     def register(self, username: str = "johndoe", email: str = "john@example.com") -> str:
