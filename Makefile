@@ -25,7 +25,6 @@ help: ## List these targets
 
 run: $(VENV)/.installed ## Serve on port 8000 (BIND=0.0.0.0:8000 for other machines too)
 	@$(VENV)/bin/python scripts/write_env.py
-	@$(VENV)/bin/python -m flask --app wsgi db upgrade
 	@exec $(VENV)/bin/python -m gunicorn -c gunicorn.conf.py --bind $(BIND) $(ARGS) wsgi:app
 
 test: $(DEV)/.installed ## Run the whole suite; choose with ARGS="tests/http -k name"

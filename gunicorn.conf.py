@@ -14,6 +14,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from config import Config, ConfigError
+from softfactory.http.server.binding import refuse_unusable_addresses
+from softfactory.http.server.schema import prepare_schema
 from softfactory.http.server.succession import replace_all
 from softfactory.http.server.worker import PatientWorker
 
@@ -105,9 +107,10 @@ accesslog = None
 
 
 def on_starting(server: Any) -> None:  # noqa: ANN401  # gunicorn ships no types
-    """Refuse several workers without the Redis that keeps them in agreement.
+    """Refuse several workers without the Redis that keeps them in agreement, and look ahead.
 
     Reads the number from ``server``, so that ``--workers`` on the command line is checked too.
+    What would fail in gunicorn or in every request stops here: an address, or a schema.
 
     Raises:
         SystemExit: with a sentence that says what to set.
@@ -119,6 +122,8 @@ def on_starting(server: Any) -> None:  # noqa: ANN401  # gunicorn ships no types
             "redis://localhost:6379/0, or WEB_CONCURRENCY=1."
         )
         raise SystemExit(message)
+    refuse_unusable_addresses(server)
+    prepare_schema(settings, server)
 
 
 def on_reload(server: Any) -> None:  # noqa: ANN401  # gunicorn ships no types

@@ -1,7 +1,8 @@
 """Write fresh random secrets into ``.env``, each where it is not set yet.
 
-``python3 scripts/write_env.py`` makes a ``.env`` for development where there is none. Names of
-variables as arguments are added to it: compose.yaml says which ones it wants.
+``python3 scripts/write_env.py`` makes a ``.env`` for development where there is none, with
+``--production`` one that says nothing but the secrets. Names of variables as arguments are added to
+it: compose.yaml says which ones it wants.
 """
 
 import os
@@ -19,22 +20,24 @@ DEVELOPMENT = (
     "MAIL_FILE_PATH=mail\n"
 )
 
+PRODUCTION = "# Written at the first start; .env.example lists every variable.\n"
 
-def write_env(path: Path, *names: str) -> list[str]:
+
+def write_env(path: Path, *names: str, settings: str = DEVELOPMENT) -> list[str]:
     """Give each of ``names`` a random value in ``path``; return those that had none.
 
-    A new file gets the development settings and the two secrets of the application, and is
-    readable by its owner only. Nothing that is set already changes.
+    A new file gets ``settings`` and the two secrets of the application, and is readable by its
+    owner only. Nothing that is set already changes. A link is followed to where nothing is yet.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(path.resolve(), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         text = path.read_text("utf-8")
     else:
         with os.fdopen(descriptor, "w", encoding="utf-8") as env:
-            env.write(DEVELOPMENT)
-        text = DEVELOPMENT
-        names = ("SECRET_KEY", "JWT_SECRET_KEY", *names)
+            env.write(settings)
+        text = settings
+        names = tuple(dict.fromkeys(("SECRET_KEY", "JWT_SECRET_KEY", *names)))
     missing = [
         name for name in names if not re.search(rf"^{re.escape(name)}=.", text, re.MULTILINE)
     ]
@@ -45,5 +48,13 @@ def write_env(path: Path, *names: str) -> list[str]:
     return missing
 
 
-if __name__ == "__main__" and (written := write_env(Path(".env"), *sys.argv[1:])):
-    print(f"Wrote fresh random values into .env: {', '.join(written)}.")
+def main(arguments: list[str]) -> None:
+    """Write ``.env`` of this directory."""
+    names = [argument for argument in arguments if argument != "--production"]
+    settings = PRODUCTION if "--production" in arguments else DEVELOPMENT
+    if written := write_env(Path(".env"), *names, settings=settings):
+        print(f"Wrote fresh random values into .env: {', '.join(written)}.")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

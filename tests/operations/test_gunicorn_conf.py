@@ -1,5 +1,6 @@
 """gunicorn's settings: refused where they would break a promise."""
 
+import logging
 import runpy
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,7 +28,15 @@ def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 
 def server(workers: int) -> Any:
-    return SimpleNamespace(cfg=SimpleNamespace(workers=workers))
+    cfg = SimpleNamespace(workers=workers, address=[], reuse_port=False)
+    return SimpleNamespace(cfg=cfg, master_pid=0, log=logging.getLogger("gunicorn.error"))
+
+
+@pytest.fixture
+def database(tmp_path: Path, sqlite_template: bytes) -> str:
+    """The URL of a database with the current schema."""
+    (tmp_path / "current.db").write_bytes(sqlite_template)
+    return f"sqlite:///{tmp_path}/current.db"
 
 
 def test_several_workers_without_redis_do_not_start_and_the_reason_names_the_variable(
@@ -39,16 +48,17 @@ def test_several_workers_without_redis_do_not_start_and_the_reason_names_the_var
         settings["on_starting"](server(workers=2))
 
 
-def test_several_workers_start_with_redis(load: Any) -> None:
-    settings = load(REDIS_URL="redis://127.0.0.1:6379/15", WEB_CONCURRENCY="3")
+def test_several_workers_start_with_redis(load: Any, database: str) -> None:
+    redis = "redis://127.0.0.1:6379/15"
+    settings = load(REDIS_URL=redis, WEB_CONCURRENCY="3", DATABASE_URL=database)
 
     settings["on_starting"](server(workers=settings["workers"]))
 
     assert settings["workers"] == 3
 
 
-def test_one_worker_starts_alone(load: Any) -> None:
-    settings = load()
+def test_one_worker_starts_alone(load: Any, database: str) -> None:
+    settings = load(DATABASE_URL=database)
 
     settings["on_starting"](server(workers=settings["workers"]))
 
