@@ -237,6 +237,8 @@ class Config:
     upload_expiry: timedelta = _setting(
         timedelta(hours=24), _duration("hours"), "UPLOAD_EXPIRY_HOURS"
     )
+    user_quota: int | None = _setting(None, _integer(0), "USER_QUOTA_BYTES")
+    max_open_uploads: int = _setting(1000, _integer(1), "MAX_OPEN_UPLOADS")
 
     # Accounts
     access_token_lifetime: timedelta = _setting(

@@ -21,10 +21,12 @@ class SoftFactoryError(Exception):
     Attributes:
         code: the stable name programs act on (contracts: Errors).
         message: a sentence for people; safe to show to any client.
+        retry_after: seconds after which it makes sense to ask again; None where that is not known.
     """
 
     code = "INTERNAL_ERROR"
     default_message = "Something went wrong on our side. Try again later."
+    retry_after: int | None = None
 
     def __init__(self, message: str | None = None, *, code: str | None = None) -> None:
         self.message = shortened(message or self.default_message)
@@ -106,6 +108,33 @@ class FileTooLarge(SoftFactoryError):
     default_message = "The file is too large."
 
 
+class QuotaExceeded(SoftFactoryError):
+    """More bytes than are left of a user's quota.
+
+    Args:
+        used: bytes that count already, those of open uploads among them.
+        quota: bytes that the user may have.
+        asked: bytes that were asked for beside them.
+    """
+
+    code = "QUOTA_EXCEEDED"
+
+    def __init__(self, *, used: int, quota: int, asked: int) -> None:
+        super().__init__(
+            f"Your storage quota is exceeded: {used} of {quota} bytes are used, open uploads "
+            f"included, and {asked} more were asked for. Delete files, complete or abort open "
+            "uploads, or ask the operator for a larger quota."
+        )
+
+
+class TooManyUploads(SoftFactoryError):
+    """More open uploads than a user may have at once."""
+
+    code = "TOO_MANY_UPLOADS"
+    default_message = "Too many uploads are open. Complete or abort some, then try again."
+    retry_after = 60
+
+
 # --- who is calling ---------------------------------------------------------------------------
 
 
@@ -182,11 +211,7 @@ class RateLimitExceeded(SoftFactoryError):
 
 
 class TooManyTries(RateLimitExceeded):
-    """Wrong passwords or codes in a row, after which an account waits for its next try.
-
-    Attributes:
-        retry_after: seconds after which the next try is looked at.
-    """
+    """Wrong passwords or codes in a row, after which an account waits for its next try."""
 
     default_message = "Too many wrong passwords or codes in a row. Try again in a moment."
     retry_after = 1
@@ -214,11 +239,7 @@ class RequestTooSlow(SoftFactoryError):
 
 
 class Unavailable(SoftFactoryError):
-    """Something that will work again by itself; the request changed nothing.
-
-    Attributes:
-        retry_after: seconds after which it makes sense to ask again.
-    """
+    """Something that will work again by itself; the request changed nothing."""
 
     code = "SERVICE_UNAVAILABLE"
     default_message = "The service cannot answer at the moment. Try again in a few seconds."

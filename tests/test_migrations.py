@@ -276,3 +276,35 @@ def test_every_time_comes_back_in_utc_from_a_migrated_database(app: Flask) -> No
     assert found == sent
     assert found is not None
     assert found.tzinfo is UTC
+
+
+def test_what_users_hold_is_summed_up_when_the_counts_are_made(app: Flask) -> None:
+    upgrade(revision="0005")
+    now = datetime(2026, 1, 1)  # noqa: DTZ001  # SQLite's type takes no zone
+    with db.engine.begin() as connection:
+        found = tables()
+        user = {
+            "id": 1, "uuid": "u", "username": "a", "username_folded": "a", "email": "e",
+            "email_folded": "e", "is_admin": False, "created_at": now, "files_generation": 0,
+        }  # fmt: skip
+        connection.execute(insert(found["users"]).values(user))
+        for number, (status, size) in enumerate(
+            [("completed", 10), ("completed", 5), ("pending", 3), ("uploading", 2), ("failed", 9)]
+        ):
+            row = {
+                "object_id": str(number), "user_id": 1, "file_key": str(number), "file_size": size,
+                "original_filename": "a", "content_type": "a/b", "category": "other",
+                "storage_tier": "STANDARD", "status": status, "uploaded_at": now,
+                "last_activity_at": now,
+            }  # fmt: skip
+            connection.execute(insert(found["file_uploads"]).values(row))
+
+    upgrade()
+    with db.engine.begin() as connection:
+        connection.execute(text("UPDATE file_uploads SET status = 'completed' WHERE file_size = 3"))
+    with db.engine.connect() as connection:
+        held = connection.execute(
+            text("SELECT used, reserved, open_uploads FROM user_storage WHERE user_id = 1")
+        ).one()
+
+    assert tuple(held) == (18, 2, 1)

@@ -70,6 +70,7 @@ def _table(report: ReconcileReport) -> str:
         *(("object without row", key) for key in report.objects_without_row),
         *(("row without object", key) for key in report.rows_without_object),
         *(("size differs", key) for key in report.size_mismatches),
+        *(("total differs", username) for username in report.wrong_totals),
     ]
     lines = [f"{kind:<20}{_printable(key)}" for kind, key in found]
     return "\n".join([*lines, f"Found {len(found)} differences, put {report.fixed} in order."])

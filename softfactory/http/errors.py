@@ -27,6 +27,8 @@ STATUSES: dict[type[errors.SoftFactoryError], HTTPStatus] = {
     errors.UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.FileTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.QuotaExceeded: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.TooManyUploads: HTTPStatus.TOO_MANY_REQUESTS,
     errors.NotAuthenticated: HTTPStatus.UNAUTHORIZED,
     errors.PermissionDenied: HTTPStatus.FORBIDDEN,
     errors.RateLimitExceeded: HTTPStatus.TOO_MANY_REQUESTS,
@@ -93,7 +95,7 @@ def _respond(error: errors.SoftFactoryError) -> Response:
     if status == HTTPStatus.UNAUTHORIZED:
         # RFC 9110 section 11.6.1: a 401 names the scheme that it wants.
         response.headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, errors.Unavailable | errors.TooManyTries):
+    if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 

@@ -14,6 +14,7 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 from softfactory.errors import InvalidInput, UnsupportedMediaType
 from softfactory.http.bodies import CHUNK_SIZE, body_stream, read_chunk
 from softfactory.http.part_names import field_name, file_name
+from softfactory.services.quotas import Expected
 
 MAX_FIELD_SIZE = 64 * 1024
 """Bytes of one field that is no file."""
@@ -26,6 +27,12 @@ MAX_SEGMENTS = 32
 
 MAX_HEADER_SIZE = 16 * 1024
 """Bytes of one header line of a part: a name of 1024 bytes, twice, percent-encoded."""
+
+MAX_HEADERS = 8
+"""Header lines of one part; RFC 7578 allows three."""
+
+MAX_BESIDE = MAX_SEGMENTS * (MAX_FIELD_SIZE + MAX_HEADERS * MAX_HEADER_SIZE) + 2 * MAX_SILENCE
+"""Bytes of a form that are no file's: fields, headers, and what is ignored."""
 
 
 class _FilePart(NamedTuple):
@@ -83,6 +90,13 @@ class UploadForm:
                 file_field, f"No file provided. Send one file in the field '{file_field}'."
             )
         self.filename, self.content_type = part.filename, part.content_type
+
+    @property
+    def expected(self) -> Expected:
+        """How many bytes the file has, by the length of the form."""
+        if self._announced is None:
+            return Expected(0, None)
+        return Expected(max(0, self._announced - MAX_BESIDE), self._announced)
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the file's bytes, then read the rest of the form.

@@ -33,9 +33,11 @@ from softfactory.services.multipart import (
     StoragePartUrls,
     Uploads,
 )
+from softfactory.services.quotas import Quotas
 from softfactory.services.reconcile import Reconciliation
 from softfactory.services.signed import SignedObjects
 from softfactory.services.simple import Simple
+from softfactory.services.user_quotas import UserQuotas
 from softfactory.services.visible import VisibleObjects
 
 
@@ -68,7 +70,24 @@ def links() -> Links:
 
 def catalog() -> Catalog:
     """Return what keeps rows and objects together, on this request's session."""
-    return Catalog(session=db.session(), storage=runtime().storage, clock=runtime().clock)
+    return Catalog(
+        session=db.session(), storage=runtime().storage, clock=runtime().clock, quotas=quotas()
+    )
+
+
+def quotas() -> Quotas:
+    """Return what tells how much of storage each user may fill."""
+    config = runtime().config
+    return Quotas(
+        storage=runtime().storage,
+        default=config.user_quota,
+        max_open_uploads=config.max_open_uploads,
+    )
+
+
+def user_quotas() -> UserQuotas:
+    """Return what sets users' quotas."""
+    return UserQuotas(session=db.session(), quotas=quotas())
 
 
 def files() -> Files:
@@ -145,6 +164,7 @@ def part_receiver() -> PartReceiver:
     return PartReceiver(
         session=db.session(),
         storage=runtime().storage,
+        catalog=catalog(),
         records=_multipart_records(),
         urls=_own_part_urls(),
     )
@@ -172,6 +192,7 @@ def drive_uploads() -> DriveUploads:
     return DriveUploads(
         session=db.session(),
         storage=ports.storage,
+        quotas=quotas(),
         clock=ports.clock,
         max_size=ports.config.max_file_upload_size,
         url_lifetime=ports.config.signed_url_lifetime,

@@ -9,6 +9,7 @@ from softfactory.models.mail_code import CodePurpose, MailCode
 from softfactory.models.multipart import MultipartUpload
 from softfactory.models.sent_code import SentCode
 from softfactory.models.user import User
+from softfactory.models.user_storage import UserQuota, UserStorage
 
 __all__ = [
     "Base",
@@ -22,4 +23,6 @@ __all__ = [
     "SentCode",
     "UploadStatus",
     "User",
+    "UserQuota",
+    "UserStorage",
 ]

@@ -21,6 +21,7 @@ from softfactory.services.content_types import (
 )
 from softfactory.services.links import Links, SignedLink
 from softfactory.services.newest import FilePage, newest_files
+from softfactory.services.quotas import Expected
 from softfactory.storage.base import Storage
 from softfactory.storage.keys import clean_filename
 
@@ -39,6 +40,11 @@ class IncomingFile(Protocol):
     @property
     def content_type(self) -> str | None:
         """What the client says it is, if anything."""
+        ...
+
+    @property
+    def expected(self) -> Expected:
+        """How many bytes are to come, as far as the client says."""
         ...
 
     def chunks(self) -> Iterator[bytes]:
@@ -69,6 +75,7 @@ class Files:
         Raises:
             InvalidInput: empty, over 50 MB, of a type that is not allowed, or cut off; nothing
                 of it is left.
+            QuotaExceeded, TooManyUploads: there is no room for it.
         """
         filename = clean_filename(incoming.filename)
         arrival = _Arrival(incoming)
@@ -77,12 +84,17 @@ class Files:
         if not first:
             raise InvalidInput.of("file", "File is empty. Send a file with at least one byte.")
         arrival.refuse_hopeless()
+        expected = incoming.expected.within(MAX_FORM_FILE_SIZE)
         file = self.catalog.reserve_upload(
-            user.id, filename=filename, content_type=arrival.sniffer.head_type()
+            user.id,
+            filename=filename,
+            content_type=arrival.sniffer.head_type(),
+            expected=expected,
         )
         return self.catalog.fill(
             file,
             chain((first,), chunks),
+            expected=expected,
             content_type=arrival.content_type,
             expires_at=incoming.expires_at,
         )

@@ -11,8 +11,9 @@ from operator import itemgetter
 from softfactory.errors import Conflict, InvalidKey, NotFound, ObjectNotFound
 from softfactory.models import FileUpload, User
 from softfactory.services.archive import open_object
-from softfactory.services.arrival import Arrival
+from softfactory.services.arrival import MAX_FORM_SIZE, Arrival
 from softfactory.services.catalog import RACES, Catalog
+from softfactory.services.quotas import Expected
 from softfactory.services.visible import VisibleObjects
 from softfactory.storage.base import MAX_LIST_LIMIT, ObjectSummary, Storage, StoredObject
 from softfactory.storage.disposition import OCTET_STREAM
@@ -44,17 +45,23 @@ class Simple:
     visible: VisibleObjects
     restore_days: int
 
-    def upload(self, user: User, filename: str, chunks: Iterable[bytes]) -> FileUpload:
+    def upload(
+        self, user: User, filename: str, chunks: Iterable[bytes], *, expected: Expected
+    ) -> FileUpload:
         """Store a file under a new key of the user's and return its row.
 
         Raises:
             InvalidInput: the name is none.
             FileTooLarge: over 100 MB; nothing of it is left.
+            QuotaExceeded, TooManyUploads: there is no room for it.
         """
         filename = clean_filename(filename)
         arrival = Arrival(chunks)
-        file = self._reserve(user, filename)
-        return self.catalog.fill(file, arrival.chunks(), content_type=arrival.content_type)
+        expected = expected.within(MAX_FORM_SIZE)
+        file = self._reserve(user, filename, expected)
+        return self.catalog.fill(
+            file, arrival.chunks(), expected=expected, content_type=arrival.content_type
+        )
 
     def open(self, user: User, name: str) -> tuple[StoredObject, str]:
         """Open a file for reading, which the caller closes; return it with its filename.
@@ -126,11 +133,13 @@ class Simple:
             return False
         return not self.visible.expired([key])
 
-    def _reserve(self, user: User, filename: str) -> FileUpload:
+    def _reserve(self, user: User, filename: str, expected: Expected) -> FileUpload:
         for _ in range(RACES):
             unique = secrets.token_hex(UNIQUE_BYTES)
             key = simple_key(username=user.username, unique=unique, filename=filename)
-            file = self.catalog.reserve(user.id, key, filename=filename, content_type=OCTET_STREAM)
+            file = self.catalog.reserve(
+                user.id, key, filename=filename, content_type=OCTET_STREAM, expected=expected
+            )
             if file is not None:
                 return file
         raise Conflict("Too many files of this name at once. Try again.")

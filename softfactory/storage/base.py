@@ -255,6 +255,19 @@ class Skipping(Protocol):
         ...
 
 
+@runtime_checkable
+class VersionBytes(Protocol):
+    """What a storage has beside ``Storage`` if it knows what old versions take, without a list."""
+
+    def noncurrent_bytes(self, roots: Iterable[str]) -> int:
+        """Return the bytes of versions below ``roots`` that were replaced or deleted.
+
+        Args:
+            roots: ``users/<name>/``, ``uploads/<name>/`` or ``<name>/``; other prefixes have none.
+        """
+        ...
+
+
 class Storage(Protocol):
     """One bucket, or one directory that keeps the same promises."""
 

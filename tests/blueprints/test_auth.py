@@ -113,6 +113,7 @@ def test_me_answers_as_the_contract_shows(browser: Browser) -> None:
         "username": "johndoe",
         "email": "johndoe@example.com",
         "attributes": {},
+        "storage": {"used": 0, "reserved": 0, "quota": None},
     }
     assert len(response.json["id"]) == 36
 

@@ -14,6 +14,7 @@ from softfactory.http.extensions import db
 from softfactory.http.runtime import runtime
 from softfactory.http.services import catalog, maintenance
 from softfactory.models import FileUpload
+from softfactory.services.quotas import Expected
 from softfactory.storage.base import Storage
 from softfactory.storage.keys import Key
 from tests.blueprints.drive_client import (
@@ -211,7 +212,11 @@ def test_an_upload_that_fails_leaves_the_row_that_another_one_reserved(
     key = Key(f"users/{alice.uuid}/a.txt")
     with app.app_context():
         reserved = catalog().reserve(
-            alice.user_id, key, filename="a.txt", content_type="text/plain"
+            alice.user_id,
+            key,
+            filename="a.txt",
+            content_type="text/plain",
+            expected=Expected.exactly(15),
         )
         assert reserved is not None
 
@@ -220,7 +225,9 @@ def test_an_upload_that_fails_leaves_the_row_that_another_one_reserved(
         raise ConnectionError
 
     with found(app, key) as file, pytest.raises(ConnectionError):
-        catalog().fill(file, cut_off(), content_type=lambda: "text/plain")
+        catalog().fill(
+            file, cut_off(), expected=Expected.exactly(15), content_type=lambda: "text/plain"
+        )
 
     with found(app, key) as file:
         assert file.id == reserved.id

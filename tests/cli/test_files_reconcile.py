@@ -15,7 +15,7 @@ from softfactory.errors import ObjectNotFound
 from softfactory.http.extensions import db
 from softfactory.http.runtime import runtime
 from softfactory.http.services import catalog, reconciliation
-from softfactory.models import FileUpload, UploadStatus
+from softfactory.models import FileUpload, UploadStatus, UserStorage
 from softfactory.services.reconcile import first_sight
 from softfactory.services.reconcile import reconciliation as whole
 from softfactory.storage.base import Storage
@@ -27,7 +27,13 @@ from tests.doubles import FailingStorage, FakeClock
 from tests.stacks import both_databases, both_storages
 
 Reconcile = Callable[..., tuple[int, dict[str, Any]]]
-IN_ORDER = {"objects_without_row": [], "rows_without_object": [], "size_mismatches": [], "fixed": 0}
+IN_ORDER = {
+    "objects_without_row": [],
+    "rows_without_object": [],
+    "size_mismatches": [],
+    "wrong_totals": [],
+    "fixed": 0,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -571,3 +577,28 @@ def run_all(*actions: Callable[[], None]) -> None:
         thread.join()
     if failures:
         raise failures[0]
+
+
+@both_databases
+def test_counted_bytes_that_are_not_the_sum_of_the_rows_are_told_and_mended(
+    app: Flask, alice: Caller, bob: Caller, reconcile: Reconcile
+) -> None:
+    send(alice, samples.pdf())
+    send(bob, samples.pdf())
+    with app.app_context():
+        db.session.execute(
+            update(UserStorage)
+            .where(UserStorage.user_id == alice.user_id)
+            .values(used=1, reserved=-5, open_uploads=7)
+        )
+        db.session.commit()
+
+    found = reconcile()
+    mended = reconcile("--fix")
+    after = reconcile()
+
+    assert found == (1, IN_ORDER | {"wrong_totals": ["alice"]})
+    assert mended == (0, IN_ORDER | {"wrong_totals": ["alice"], "fixed": 1})
+    assert after == (0, IN_ORDER)
+    storage = alice.get("/api/auth/me").get_json()["storage"]
+    assert storage == {"used": len(samples.pdf()), "reserved": 0, "quota": None}

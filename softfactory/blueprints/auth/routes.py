@@ -5,12 +5,12 @@ from typing import Any
 
 from softfactory.blueprints.auth import schemas
 from softfactory.http.blueprint import Blueprint
+from softfactory.http.extensions import db
 from softfactory.http.identity import current_session_id, current_user, public
 from softfactory.http.limits import auth_limit
 from softfactory.http.schemas import Message
-from softfactory.http.services import accounts
+from softfactory.http.services import accounts, quotas
 from softfactory.http.tokens import Tokens, issue_tokens, reissue
-from softfactory.models import User
 
 blueprint = Blueprint(
     "auth", __name__, url_prefix="/api/auth", description="Accounts, logins and passwords"
@@ -82,9 +82,15 @@ def logout() -> dict[str, str]:
 
 @blueprint.get("/me")
 @blueprint.response(HTTPStatus.OK, schemas.Me)
-def me() -> User:
-    """Tell who is calling."""
-    return current_user()
+def me() -> dict[str, Any]:
+    """Tell who is calling, and what of storage they hold."""
+    user = current_user()
+    return {
+        "uuid": user.uuid,
+        "username": user.username,
+        "email": user.email,
+        "storage": quotas().use(db.session.connection(), user.id),
+    }
 
 
 @blueprint.post("/forgot-password")

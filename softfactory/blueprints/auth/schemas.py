@@ -135,6 +135,26 @@ class Tokens(RenewedTokens):
     )
 
 
+class StorageUse(Schema):
+    """What a user holds of storage; bytes."""
+
+    used = fields.Integer(
+        required=True,
+        metadata={"description": "Of files and, on local storage, of old versions.", "example": 0},
+    )
+    reserved = fields.Integer(
+        required=True, metadata={"description": "Of uploads that are open.", "example": 0}
+    )
+    quota = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "What both may be; null where there is no limit.",
+            "example": None,
+        },
+    )
+
+
 class Me(Schema):
     """Who is calling."""
 
@@ -146,3 +166,4 @@ class Me(Schema):
     username = fields.String(required=True, metadata={"example": "johndoe"})
     email = fields.String(required=True, metadata={"example": "john@example.com"})
     attributes = fields.Constant[dict[str, str]]({}, metadata={"type": "object", "example": {}})
+    storage = fields.Nested(StorageUse, required=True)

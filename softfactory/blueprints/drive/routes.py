@@ -8,7 +8,7 @@ from flask import Response, jsonify, make_response
 from softfactory.blueprints.drive import schemas
 from softfactory.errors import RestoreInProgress
 from softfactory.http.blueprint import Blueprint
-from softfactory.http.errors import error_body
+from softfactory.http.errors import error_body, render
 from softfactory.http.identity import current_user
 from softfactory.http.limits import user_limit
 from softfactory.http.schemas import BYTES, Message
@@ -48,16 +48,19 @@ def list_stored(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.arguments(schemas.DriveUploadBody)
 @blueprint.response(HTTPStatus.OK, schemas.DriveBegun)
 @blueprint.alt_response(HTTPStatus.BAD_REQUEST, schema=schemas.DriveNoneBegun)
+@blueprint.alt_response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, schema=schemas.DriveNoneBegun)
+@blueprint.alt_response(HTTPStatus.TOO_MANY_REQUESTS, schema=schemas.DriveNoneBegun)
 @user_limit("drive")
 def upload(body: dict[str, Any]) -> Any:  # noqa: ANN401  # a body for the schema, or a refusal
     """Ask for URLs to send files to."""
     begun = drive_uploads().begin(current_user(), body["files"])
     answer = schemas.begun_body(begun, is_single=body["is_single"])
     if not begun.successful:
-        error = begun.failed[0].error
-        refusal = error_body(error.message, error.code, error.errors)
-        answer = schemas.DriveNoneBegun().dump({**refusal, **answer})
-        return make_response(jsonify(answer), HTTPStatus.BAD_REQUEST)
+        # All refused: the first reason is the answer's.
+        response = render(begun.failed[0].error)
+        answer = schemas.DriveNoneBegun().dump({**response.get_json(), **answer})
+        response.set_data(jsonify(answer).get_data())
+        return response
     return answer
 
 

@@ -29,6 +29,7 @@ class _FormFile:
     def __init__(self, form: UploadForm) -> None:
         self._form = form
         self.filename, self.content_type = form.filename, form.content_type
+        self.expected = form.expected
 
     def chunks(self) -> Iterator[bytes]:
         return self._form.chunks()

@@ -47,7 +47,9 @@ def upload() -> FileUpload:
     form = UploadForm(request)
     with chunks_behind(form, "key") as chunks:
         key = load(schemas.BrowserUploadKey(), form.fields)["key"]
-        return services.browser_objects().upload(current_user(), key, chunks)
+        return services.browser_objects().upload(
+            current_user(), key, chunks, expected=form.expected
+        )
 
 
 @blueprint.delete("/object")

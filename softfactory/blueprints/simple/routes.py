@@ -71,7 +71,7 @@ def describe() -> dict[str, Any]:
 def upload() -> dict[str, Any]:
     """Upload a file; its key is made unique."""
     form, user = UploadForm(request), current_user()
-    file = services.simple().upload(user, form.filename, form.chunks())
+    file = services.simple().upload(user, form.filename, form.chunks(), expected=form.expected)
     return {
         "file_key": shown_key(user, file.file_key),
         "url": services.links().s3_url(file),

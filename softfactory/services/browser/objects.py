@@ -9,10 +9,11 @@ from softfactory.errors import Conflict, NotFound
 from softfactory.models import FileUpload, UploadStatus, User
 from softfactory.services.access import require_key
 from softfactory.services.archive import refuse_archived
-from softfactory.services.arrival import Arrival
+from softfactory.services.arrival import MAX_FORM_SIZE, Arrival
 from softfactory.services.browser.names import file_key, object_key
 from softfactory.services.catalog import RACES, Catalog
 from softfactory.services.links import Links
+from softfactory.services.quotas import Expected
 from softfactory.services.visible import VisibleObjects
 from softfactory.storage.base import ObjectInfo, ObjectVersion, Storage
 from softfactory.storage.disposition import OCTET_STREAM
@@ -43,7 +44,9 @@ class Objects:
     restore_days: int
     url_lifetime: timedelta
 
-    def upload(self, user: User, name: str, chunks: Iterable[bytes]) -> FileUpload:
+    def upload(
+        self, user: User, name: str, chunks: Iterable[bytes], *, expected: Expected
+    ) -> FileUpload:
         """Store a file under this key and return its row; one that was there keeps its ids.
 
         The older bytes stay as a version. Where anything raises, they stay the current ones.
@@ -51,12 +54,16 @@ class Objects:
         Raises:
             FileTooLarge: over 100 MB.
             Conflict: an upload in parts holds the key.
+            QuotaExceeded, TooManyUploads: there is no room for it.
         """
         key = file_key(name)
         require_key(user, key, to_write=True)
         arrival = Arrival(chunks)
-        file = self._place(user, key)
-        return self.catalog.fill(file, arrival.chunks(), content_type=arrival.content_type)
+        expected = expected.within(MAX_FORM_SIZE)
+        file = self._place(user, key, expected)
+        return self.catalog.fill(
+            file, arrival.chunks(), expected=expected, content_type=arrival.content_type
+        )
 
     def download(self, user: User, name: str, *, version_id: str | None = None) -> DownloadLink:
         """Return a signed URL to the bytes, of the current or of an older version.
@@ -100,13 +107,17 @@ class Objects:
             raise NotFound("File not found: it has expired.")
         return self.storage.head(key, version_id=version_id)
 
-    def _place(self, user: User, key: Key) -> FileUpload:
+    def _place(self, user: User, key: Key, expected: Expected) -> FileUpload:
         """Return the row that the bytes go to: the one that has the key, or a new one."""
         for _ in range(RACES):
             file = self.catalog.holder(key)
             if file is None:
                 file = self.catalog.reserve(
-                    user.id, key, filename=key.filename, content_type=OCTET_STREAM
+                    user.id,
+                    key,
+                    filename=key.filename,
+                    content_type=OCTET_STREAM,
+                    expected=expected,
                 )
             elif self.visible.expired([key]):
                 self.catalog.evict_expired(key)

@@ -1,20 +1,22 @@
 """Bytes that pass through the service: stored, and made a file's in one transaction."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
 
 import structlog
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.attributes import set_committed_value
 
-from softfactory.errors import Conflict, ObjectNotFound, StorageError
+from softfactory.errors import Conflict, ObjectNotFound, QuotaExceeded, StorageError
 from softfactory.models import FileUpload
-from softfactory.services.catalog.rows import FILES, RACES, Rows, told_by
+from softfactory.services.catalog.reserving import OPEN, Reserving
+from softfactory.services.catalog.rows import FILES, RACES, told_by
 from softfactory.services.digest import Digest
 from softfactory.services.generations import raise_generations
+from softfactory.services.quotas import Expected
 from softfactory.services.unit_of_work import statements, write
 from softfactory.storage.base import ObjectInfo
 from softfactory.storage.keys import Key
@@ -32,10 +34,14 @@ _AS_BEFORE = (
 _COMPLETE = update(FILES).where(*_AS_BEFORE)
 """Sets the columns that it is executed with."""
 
+_END_RESERVATION = delete(FILES).where(
+    FILES.c.id == bindparam("reservation_id"), FILES.c.status.in_(OPEN)
+)
+
 log = structlog.get_logger(__name__)
 
 
-class Filling(Rows):
+class Filling(Reserving):
     """Gives a row its bytes."""
 
     __slots__ = ()
@@ -45,6 +51,7 @@ class Filling(Rows):
         file: FileUpload,
         chunks: Iterable[bytes],
         *,
+        expected: Expected,
         content_type: Callable[[], str],
         expires_at: Callable[[], datetime | None] = lambda: None,
     ) -> FileUpload:
@@ -55,10 +62,18 @@ class Filling(Rows):
         was reserved for this upload leaves nothing.
 
         Args:
+            expected: how many bytes of an existing file are to come; a row that was reserved for
+                this upload has its own.
             content_type: as for ``Storage.put``: called after the last chunk.
             expires_at: likewise; it may raise to refuse the file.
         """
-        seen, is_ours = _Seen.of(file), self.is_own_reservation(file)
+        seen = _Seen.of(file, is_ours=self.is_own_reservation(file))
+        if not seen.is_ours:
+            # The older bytes count until the new ones are there.
+            beside = self.reserve_beside(
+                seen.user_id, seen.key, content_type=file.content_type, expected=expected
+            )
+            seen = replace(seen, reservation_id=beside.id, reserved=beside.file_size)
         digest = Digest()
         expiry: list[datetime | None] = []
 
@@ -69,15 +84,19 @@ class Filling(Rows):
 
         stored: ObjectInfo | None = None
         try:
-            stored = self.storage.put(seen.key, digest.passing(chunks), content_type=finish)
+            room = self._within(
+                chunks,
+                file_id=seen.reservation_id,
+                user_id=seen.user_id,
+                reserved=seen.reserved,
+            )
+            stored = self.storage.put(seen.key, digest.passing(room), content_type=finish)
             said = {"sha256": digest.hexdigest(), "expires_at": expiry[0]}
             if self._complete(file, seen, told_by(stored) | self._completed() | said):
                 return file
             return self._complete_another(seen, stored, said)
         except BaseException as error:
-            # After storage trouble nobody knows what storage has; cleanup finds the pending row.
-            if is_ours and (stored is not None or not isinstance(error, StorageError)):
-                self._discard(seen, stored)
+            self._discard(seen, stored, error)
             raise
 
     def _complete(self, file: FileUpload, seen: "_Seen", row: dict[str, Any]) -> bool:
@@ -85,6 +104,11 @@ class Filling(Rows):
         with statements(self.session) as connection:
             if connection.execute(_COMPLETE, row | seen.as_before()).rowcount == 0:
                 return False
+            if not seen.is_ours:
+                reservation = {"reservation_id": seen.reservation_id}
+                if connection.execute(_END_RESERVATION, reservation).rowcount == 0:
+                    connection.rollback()
+                    return False
             raise_generations(connection, seen.user_id)
         for name, value in row.items():
             set_committed_value(file, name, value)
@@ -93,18 +117,29 @@ class Filling(Rows):
     def _complete_another(
         self, seen: "_Seen", stored: ObjectInfo, said: dict[str, Any]
     ) -> FileUpload:
-        """Commit the row of bytes that were put while another writer, or a delete, came by."""
+        """Commit the row of bytes that were put while another writer, or a delete, came by.
+
+        Raises:
+            QuotaExceeded: with the row, what was reserved by it went to somebody else.
+        """
         for _ in range(RACES):
             try:
                 with write(self.session):
                     file = self.holder(seen.key, lock=True)
                     # Only storage knows whose bytes came last.
                     info = self.storage.head(seen.key)
+                    counted = file.file_size if file is not None else 0
+                    if not seen.is_ours:
+                        counted += self._end_reservation(seen.reservation_id)
                     file = file or self._new(seen.user_id, seen.key, seen.filename)
                     self.describe(file, info)
                     if info.etag == stored.etag:
                         file.sha256, file.expires_at = said["sha256"], said["expires_at"]
                     self.session.flush()
+                    if (growth := info.size - counted) > 0:
+                        self.quotas.require(
+                            self.session.connection(), seen.user_id, least=growth, most=growth
+                        )
             except IntegrityError:
                 continue
             except ObjectNotFound as error:
@@ -113,14 +148,29 @@ class Filling(Rows):
                 return file
         raise Conflict("Too many changes to this key at once. Try again.")
 
-    def _discard(self, seen: "_Seen", stored: ObjectInfo | None) -> None:
+    def _end_reservation(self, file_id: int) -> int:
+        """Remove a row beside, within the caller's transaction; return what it still reserved."""
+        query = select(FileUpload).where(FileUpload.id == file_id, FileUpload.status.in_(OPEN))
+        beside = self.session.scalar(query.with_for_update())
+        if beside is None:
+            return 0
+        self.session.delete(beside)
+        return beside.file_size
+
+    def _discard(self, seen: "_Seen", stored: ObjectInfo | None, error: BaseException) -> None:
         """Leave nothing of an upload that failed; what cannot go now is cleanup's to find."""
         try:
-            if stored is not None:
+            if seen.is_ours and stored is None and isinstance(error, StorageError):
+                # Nobody knows what storage has, so the row stays for cleanup, which looks.
+                self.reserve_less(seen.reservation_id)
+                return
+            # An older file's bytes are replaced by now; there is nothing to go back to.
+            is_unwanted = seen.is_ours or isinstance(error, QuotaExceeded)
+            if stored is not None and is_unwanted and (seen.is_ours or stored.version_id):
                 self.storage.delete(seen.key, version_id=stored.version_id)
-            self.release(seen.file_id)
-        except Exception as error:  # the upload's own error is the one to report
-            log.warning("upload.discard_failed", file_id=seen.file_id, exc_info=error)
+            self.release(seen.reservation_id)
+        except Exception as failure:  # the upload's own error is the one to report
+            log.warning("upload.discard_failed", file_id=seen.file_id, exc_info=failure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +184,10 @@ class _Seen:
     status: str
     etag: str | None
     uploaded_at: datetime
+    is_ours: bool
+    """The row was reserved for this upload; else one beside it is."""
+    reservation_id: int
+    reserved: int
 
     def as_before(self) -> dict[str, Any]:
         """Return the values of ``_AS_BEFORE``."""
@@ -146,7 +200,7 @@ class _Seen:
         }
 
     @classmethod
-    def of(cls, file: FileUpload) -> Self:
+    def of(cls, file: FileUpload, *, is_ours: bool) -> Self:
         return cls(
             file_id=file.id,
             key=Key(file.file_key),
@@ -155,4 +209,7 @@ class _Seen:
             status=file.status,
             etag=file.etag,
             uploaded_at=file.uploaded_at,
+            is_ours=is_ours,
+            reservation_id=file.id,
+            reserved=file.file_size,
         )

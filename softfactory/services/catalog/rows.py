@@ -1,32 +1,22 @@
-"""The rows of files: found, reserved before their bytes come, and told what storage says."""
+"""The rows of files: found, begun, and told what storage says."""
 
-import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
-from softfactory.errors import Conflict
 from softfactory.models import FileUpload, UploadStatus
 from softfactory.models.file_upload import new_object_id
 from softfactory.services.access import holds_its_key
 from softfactory.services.content_types import category_of
-from softfactory.services.generations import raise_generations
-from softfactory.services.look_up import as_loaded
-from softfactory.services.unit_of_work import statements, write
+from softfactory.services.quotas import Quotas
 from softfactory.storage.base import ObjectInfo, Storage, StorageClass
-from softfactory.storage.keys import Key, upload_key
+from softfactory.storage.keys import Key
 
 RACES = 5
 """How often a change is tried again after another one took the key in between."""
-
-KEY_ATTEMPTS = 5
-"""How many keys are tried for files of one name in one second; the second is random already."""
-
-_RESERVED = "files_reserved_here"
 
 _HOLDER = select(FileUpload).where(FileUpload.file_key == bindparam("key"), holds_its_key())
 _LOCKED_HOLDER = _HOLDER.with_for_update()
@@ -34,7 +24,6 @@ _LOCKED_HOLDER = _HOLDER.with_for_update()
 FILES = FileUpload.metadata.tables[FileUpload.__tablename__]
 """The table, for statements that no object takes part in."""
 
-_ADD = insert(FILES).returning(FILES.c.id)
 _UNKNOWN = dict.fromkeys(
     ("staging_key", "etag", "sha256", "parent_content_type", "parent_object_id", "expires_at")
 )
@@ -48,6 +37,7 @@ class Rows:
     session: Session
     storage: Storage
     clock: Clock
+    quotas: Quotas
 
     def holder(self, key: str, *, lock: bool = False) -> FileUpload | None:
         """Return the row that holds ``key``, finished or on its way; None where it is free.
@@ -56,46 +46,6 @@ class Rows:
             lock: hold the row until the transaction ends; what is returned is then current.
         """
         return self.session.scalar(_LOCKED_HOLDER if lock else _HOLDER, {"key": key})
-
-    def reserve(
-        self, user_id: int, key: Key, *, filename: str, content_type: str
-    ) -> FileUpload | None:
-        """Commit a pending row that holds ``key``; None where another row holds it already."""
-        row = self._pending(user_id, key, filename=filename, content_type=content_type)
-        try:
-            with statements(self.session) as connection:
-                row["id"] = connection.scalar(_ADD, row)
-                raise_generations(connection, user_id)
-        except IntegrityError:
-            return None
-        file = as_loaded(self.session, FileUpload(**row))
-        self.session.info.setdefault(_RESERVED, set()).add(file.id)
-        return file
-
-    def reserve_upload(self, user_id: int, *, filename: str, content_type: str) -> FileUpload:
-        """Commit a pending row under a new key of the user's uploads root (``upload_key``).
-
-        Raises:
-            Conflict: every key that was tried is taken.
-        """
-        now = self.clock()
-        for attempt in range(KEY_ATTEMPTS):
-            unique = secrets.token_hex(4) if attempt else ""
-            key = upload_key(user_id=user_id, now=now, filename=filename, unique=unique)
-            file = self.reserve(user_id, key, filename=filename, content_type=content_type)
-            if file is not None:
-                return file
-        raise Conflict("Too many files of this name at once. Try again.")
-
-    def release(self, file_id: int) -> None:
-        """Remove a reserved row, unless its file is completed by now."""
-        with write(self.session):
-            unfinished = FileUpload.status == UploadStatus.PENDING.value
-            self.session.execute(delete(FileUpload).where(FileUpload.id == file_id, unfinished))
-
-    def is_own_reservation(self, file: FileUpload) -> bool:
-        """Whether this session reserved the row, and not another upload that is on its way."""
-        return file.id in self.session.info.get(_RESERVED, ())
 
     def describe(self, file: FileUpload, info: ObjectInfo) -> None:
         """Write what storage says into a row, which is a completed file's from now on."""

@@ -42,7 +42,11 @@ class TakeOver:
         content_type = upload.content_type
         self.catalog.evict_expired(target)
         reserved = self.catalog.reserve(
-            user_id, target, filename=target.filename, content_type=content_type
+            user_id,
+            target,
+            filename=target.filename,
+            content_type=content_type,
+            expected=None,  # The bytes are reserved by the upload's own row.
         )
         reserved_id = reserved.id if reserved is not None else None
         try:

@@ -8,12 +8,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
-from softfactory.errors import InvalidInput
+from softfactory.errors import InvalidInput, QuotaExceeded, SoftFactoryError, TooManyUploads
 from softfactory.models import FileUpload, UploadStatus, User
 from softfactory.models.file_upload import new_object_id
 from softfactory.services.content_types import category_of, said_type, type_by_name
 from softfactory.services.drive.entries import file_id
 from softfactory.services.drive.open_uploads import OpenUploads
+from softfactory.services.quotas import Quotas
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import Storage, StorageClass
 from softfactory.storage.keys import Key, clean_filename, drive_key, staging_key
@@ -44,7 +45,7 @@ class Refusal:
     """A file that gets no URL, and why."""
 
     file_name: str
-    error: InvalidInput
+    error: SoftFactoryError
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class DriveUploads:
 
     session: Session
     storage: Storage
+    quotas: Quotas
     clock: Clock
     max_size: int
     url_lifetime: timedelta
@@ -90,7 +92,7 @@ class DriveUploads:
             except InvalidInput as error:
                 begun.failed.append(Refusal(_name_of(sent), error))
         if declared:
-            begun.successful.extend(self._open(user, declared))
+            begun.successful.extend(self._open(user, declared, begun.failed))
         return begun
 
     def _declared(self, user: User, sent: Any) -> _Declared:  # noqa: ANN401  # any JSON
@@ -113,14 +115,23 @@ class DriveUploads:
             raise InvalidInput(message, errors={"file_size": [message]}, code="FILE_TOO_LARGE")
         return size
 
-    def _open(self, user: User, declared: Sequence[_Declared]) -> list[Ticket]:
+    def _open(
+        self, user: User, declared: Sequence[_Declared], failed: list[Refusal]
+    ) -> list[Ticket]:
+        """Write the rows of those that there is room for; the others are added to ``failed``."""
         now = self.clock()
         rows: list[tuple[_Declared, FileUpload, str]] = []
         with write(self.session):
             open_keys = OpenUploads(self.session).awaited_keys(
                 user.id, [each.key for each in declared]
             )
+            use = self.quotas.locked_use(self.session.connection(), user.id)
             for each in declared:
+                try:
+                    use = use.with_upload(each.size, max_open_uploads=self.quotas.max_open_uploads)
+                except (QuotaExceeded, TooManyUploads) as error:
+                    failed.append(Refusal(each.sent_name, error))
+                    continue
                 row = _row(user, each)
                 row.uploaded_at = row.last_activity_at = now
                 self.session.add(row)

@@ -12,8 +12,9 @@ from softfactory.models import FileUpload, MultipartUpload, User
 from softfactory.services.access import require_key
 from softfactory.services.catalog import Catalog
 from softfactory.services.multipart.aborting import abort
-from softfactory.services.multipart.completing import Completion, NamedParts
+from softfactory.services.multipart.completing import Completion, NamedParts, named_size
 from softfactory.services.multipart.records import MultipartRecords, require_open
+from softfactory.services.quotas import Expected
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import PartInfo, SignedUrl, Storage
 from softfactory.storage.keys import Key
@@ -40,9 +41,13 @@ class BrowserUploads:
 
         Raises:
             PermissionDenied: the key lies outside the user's roots.
+            TooManyUploads: too many of the user's are open.
         """
         require_key(user, key, to_write=True)
-        file = self.records.add_beside(user.id, key, content_type)
+        # What is to come is reserved as it comes.
+        file = self.catalog.reserve_beside(
+            user.id, key, content_type=content_type, expected=Expected.exactly(0)
+        )
         try:
             upload_id = self.storage.create_multipart(key, content_type=content_type)
         except BaseException:
@@ -60,6 +65,7 @@ class BrowserUploads:
             PermissionDenied: the key lies outside the user's roots.
             UploadNotFound: there is no such upload to this key.
             Conflict: it was completed or aborted.
+            QuotaExceeded: the parts that arrived are more than the user may have.
         """
         require_key(user, key, to_write=True)
         upload = self.records.find(key, upload_id)
@@ -68,6 +74,8 @@ class BrowserUploads:
         else:
             require_open(upload)
             self.records.touch(upload.file)
+            if self.catalog.quotas.is_limited(self.session.connection(), user.id):
+                self._reserve_arrived(upload)
         urls = self.storage.presign_parts(
             key, upload_id, [part_number], expires_in=self.url_lifetime
         )
@@ -92,17 +100,28 @@ class BrowserUploads:
             UploadNotFound: there is no such upload to this key.
             Conflict: it was aborted.
             InvalidPart: a part is missing, differs, comes twice or is too small; it stays open.
+            QuotaExceeded: it has more bytes than the user may have; it stays open.
         """
         require_key(user, key, to_write=True)
         upload = self.records.find(key, upload_id)
         if upload is not None:
             return self.completion.complete(upload, parts)
         try:
+            size = named_size(parts, self.storage.list_parts(key, upload_id))
+            self.catalog.require_room(user.id, size)
             self.catalog.evict_expired(key)
             self.storage.complete_multipart(key, upload_id, parts)
         except InvalidPart as error:
             raise InvalidPart(error.message, errors={"parts": [error.message]}) from error
         return self.catalog.adopt(user.id, key)
+
+    def _reserve_arrived(self, upload: MultipartUpload) -> None:
+        """Reserve what arrived in storage and did not pass through this service."""
+        file_id, user_id, reserved = upload.file.id, upload.file.user_id, upload.file.file_size
+        arrived = self.storage.list_parts(Key(upload.file.file_key), upload.upload_id)
+        more = sum(part.size for part in arrived) - reserved
+        if more > 0:
+            self.catalog.reserve_more(file_id, user_id, least=more, most=more)
 
     def abort(self, user: User, key: Key, upload_id: str) -> None:
         """End the upload and drop its parts; safe to repeat.

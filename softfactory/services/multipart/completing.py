@@ -43,6 +43,7 @@ class Completion:
             Conflict: the upload was aborted, or has failed.
             InvalidPart: the parts are not what arrived or was declared; the upload stays open.
             UploadNotFound: it was deleted, or storage lost it, and it has failed with that.
+            QuotaExceeded: it has more bytes than the user may have; the upload stays open.
             StorageFull: neither storage nor rows have changed.
         """
         if upload.file.status == UploadStatus.COMPLETED.value:
@@ -53,9 +54,11 @@ class Completion:
         is_beside = upload.file.staging_key is not None
         check_room(self.catalog.session)
         try:
+            arrived = self.storage.list_parts(key, upload_id)
             if upload.num_parts is not None:
-                _check_declared(upload, parts, self.storage.list_parts(key, upload_id))
+                _check_declared(upload, parts, arrived)
             else:
+                self._reserve(upload.file, named_size(parts, arrived))
                 self.catalog.evict_expired(key)
             self.catalog.session.commit()  # no transaction is open while storage works
             info = self.storage.complete_multipart(key, upload_id, parts)
@@ -74,6 +77,12 @@ class Completion:
             self._take_back(key, info, is_beside=is_beside)
             raise
         return file or self._settle(row_id, info)
+
+    def _reserve(self, file: FileUpload, size: int) -> None:
+        """Let the row of an upload without a declared size reserve what it is to be."""
+        more = size - file.file_size
+        if more > 0:
+            self.catalog.reserve_more(file.id, file.user_id, least=more, most=more)
 
     def recover(self, upload: MultipartUpload, parts: NamedParts | None = None) -> bool:
         """Whether storage has completed the upload; its rows are then completed too.
@@ -163,6 +172,12 @@ class Completion:
         """
         if info.version_id is not None or not is_beside:
             self.storage.delete(key, version_id=info.version_id)
+
+
+def named_size(parts: NamedParts, arrived: Sequence[PartInfo]) -> int:
+    """Return the bytes of those parts that are named."""
+    numbers = {number for number, _ in parts}
+    return sum(part.size for part in arrived if part.part_number in numbers)
 
 
 def _has_parts(info: ObjectInfo, parts: NamedParts | None) -> bool:

@@ -5,7 +5,6 @@ Where a multipart upload goes to a key that the client chose, its file row stand
 there; in storage the upload is one to the key itself, which shows nothing of it until completed.
 """
 
-import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,9 +15,7 @@ from softfactory.clock import Clock
 from softfactory.errors import Conflict, UploadNotFound
 from softfactory.models import FileUpload, MultipartUpload, UploadStatus
 from softfactory.services.access import MAX_ID
-from softfactory.services.content_types import category_of
 from softfactory.services.unit_of_work import write
-from softfactory.storage.keys import Key
 
 TOUCH_EVERY = timedelta(minutes=1)
 """How exact ``last_activity_at`` is while parts arrive; cleanup counts in hours."""
@@ -75,23 +72,6 @@ class MultipartRecords:
         self.session.scalar(select(FileUpload.id).where(FileUpload.id == file_id).with_for_update())
         # Whoever was waited for may have changed the row, handed it over or removed it.
         return self.again(row_id)
-
-    def add_beside(self, user_id: int, key: Key, content_type: str) -> FileUpload:
-        """Commit a pending row of an upload to ``key`` that holds no key."""
-        now = self.clock()
-        file = FileUpload(
-            user_id=user_id,
-            file_key=key,
-            staging_key=f"uploads/{user_id}/multipart/{secrets.token_hex(16)}",
-            original_filename=key.filename,
-            content_type=content_type,
-            category=category_of(content_type),
-            uploaded_at=now,
-            last_activity_at=now,
-        )
-        with write(self.session):
-            self.session.add(file)
-        return file
 
     def begin(self, upload: MultipartUpload) -> None:
         """Add to the caller's transaction that storage has begun the upload."""

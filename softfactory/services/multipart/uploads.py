@@ -16,6 +16,7 @@ from softfactory.services.multipart.aborting import abort
 from softfactory.services.multipart.completing import Completion, NamedParts
 from softfactory.services.multipart.part_urls import PartUrls
 from softfactory.services.multipart.records import MultipartRecords
+from softfactory.services.quotas import Expected
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import MAX_PARTS, PartInfo, SignedUrl, Storage
 from softfactory.storage.keys import Key
@@ -80,10 +81,14 @@ class Uploads:
         Raises:
             FileTooLarge: over the configured size.
             InvalidInput: the number of parts is not what the sizes make, or over 10,000.
+            QuotaExceeded, TooManyUploads: there is no room for it.
         """
         self._check(declared)
         file = self.catalog.reserve_upload(
-            user.id, filename=declared.filename, content_type=declared.content_type
+            user.id,
+            filename=declared.filename,
+            content_type=declared.content_type,
+            expected=Expected.exactly(declared.size),
         )
         try:
             upload_id = self.storage.create_multipart(
@@ -104,7 +109,6 @@ class Uploads:
         )
         with write(self.session):
             self.records.begin(upload)
-            file.file_size = declared.size
             file.parent_content_type = declared.parent_content_type
             file.parent_object_id = declared.parent_object_id
         return UploadState(upload, self._urls(upload, range(1, declared.num_parts + 1)))

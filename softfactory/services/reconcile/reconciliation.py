@@ -17,6 +17,7 @@ from softfactory.services.heads import HEADS_AT_ONCE
 from softfactory.services.reconcile.first_sight import FirstSight, Progress
 from softfactory.services.reconcile.report import ReconcileReport
 from softfactory.services.reconcile.second_look import SecondLook
+from softfactory.services.reconcile.totals import Totals
 from softfactory.storage.base import Storage
 
 BATCH = 200
@@ -49,7 +50,8 @@ class Reconciliation:
         """Compare all files; with ``fix``, put in order what can be.
 
         An object below a user's root gets its row; one below nobody's stays, and stays a
-        difference. A row whose object is gone becomes ``failed``. A size is what storage says.
+        difference. A row whose object is gone becomes ``failed``. A size is what storage says. What a
+        user holds is the sum of their rows.
         Expired files, unfinished uploads and folder markers are other people's business.
 
         Raises:
@@ -69,6 +71,12 @@ class Reconciliation:
                 look.rows(file_ids)
             for file_ids in _batches(suspects.mismatched_ids):
                 look.sizes(file_ids)
+        totals = Totals(self.session)
+        for user_id, username in totals.wrong():
+            report.wrong_totals.append(username)
+            if fix:
+                totals.mend(user_id)
+                report.fixed += 1
         return report
 
 

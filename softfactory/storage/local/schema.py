@@ -7,7 +7,7 @@ from pathlib import Path
 
 from softfactory.storage.local.directories import make_root
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Kept in the file's ``user_version``; raised with each change of the tables."""
 
 BUSY_SECONDS = 30.0
@@ -63,6 +63,46 @@ CREATE TABLE parts (
 ) STRICT, WITHOUT ROWID;
 """
 
+_ROOT = """
+CASE
+    WHEN substr({key}, 1, 6) = 'users/' THEN substr({key}, 1, 6 + instr(substr({key}, 7), '/'))
+    WHEN substr({key}, 1, 8) = 'uploads/' THEN substr({key}, 1, 8 + instr(substr({key}, 9), '/'))
+    ELSE substr({key}, 1, instr({key}, '/'))
+END
+"""
+"""The root that a key lies below (keys.Roots); ends in a slash, or is no user's."""
+
+_GROWS = """
+    INSERT INTO noncurrent_bytes (root, bytes) VALUES ({root}, NEW.size)
+    ON CONFLICT (root) DO UPDATE SET bytes = bytes + excluded.bytes;
+"""
+_SHRINKS = """
+    UPDATE noncurrent_bytes SET bytes = bytes - OLD.size WHERE root = {root};
+"""
+
+# What was replaced or deleted, summed up for each root, so that nobody has to add up a history.
+_NONCURRENT_BYTES = f"""
+CREATE TABLE noncurrent_bytes (root TEXT PRIMARY KEY, bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO noncurrent_bytes
+    SELECT {_ROOT.format(key="key")} AS root, sum(size) FROM versions
+    WHERE noncurrent_since IS NOT NULL GROUP BY root;
+CREATE TRIGGER noncurrent_insert AFTER INSERT ON versions
+    WHEN NEW.noncurrent_since IS NOT NULL
+    BEGIN {_GROWS.format(root=_ROOT.format(key="NEW.key"))} END;
+CREATE TRIGGER noncurrent_begin AFTER UPDATE OF noncurrent_since ON versions
+    WHEN OLD.noncurrent_since IS NULL AND NEW.noncurrent_since IS NOT NULL
+    BEGIN {_GROWS.format(root=_ROOT.format(key="NEW.key"))} END;
+CREATE TRIGGER noncurrent_end AFTER UPDATE OF noncurrent_since ON versions
+    WHEN OLD.noncurrent_since IS NOT NULL AND NEW.noncurrent_since IS NULL
+    BEGIN {_SHRINKS.format(root=_ROOT.format(key="OLD.key"))} END;
+CREATE TRIGGER noncurrent_delete AFTER DELETE ON versions
+    WHEN OLD.noncurrent_since IS NOT NULL
+    BEGIN {_SHRINKS.format(root=_ROOT.format(key="OLD.key"))} END;
+"""  # noqa: S608  # columns only
+
+_STEPS = (_TABLES, _NONCURRENT_BYTES)
+"""What brings an index from each version to the next one, the first from an empty file."""
+
 
 def connect(path: Path) -> sqlite3.Connection:
     """Return a new connection to the index at ``path``, making it where there is none.
@@ -95,12 +135,14 @@ def _prepare(connection: sqlite3.Connection, directory: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         found = _version(connection)
-        if found not in (0, SCHEMA_VERSION):
+        if found > SCHEMA_VERSION:
             raise sqlite3.DatabaseError(f"The index has schema {found}, not {SCHEMA_VERSION}.")
         if found == 0:
             connection.execute("PRAGMA journal_mode = WAL")
+        if found < SCHEMA_VERSION:
+            steps = " ".join(_STEPS[found:])
             connection.executescript(
-                f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
             )
             os.fsync(lock)
     finally:

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -28,6 +28,10 @@ class Sweeps(LocalBase):
     Every writer holds a lock on its file or directory from before it can be seen until the index
     knows it. So what is not locked, and not in the index afterwards, is nobody's.
     """
+
+    def noncurrent_bytes(self, roots: Iterable[str]) -> int:
+        """Return what old versions below ``roots`` take, as triggers of the index count it."""
+        return self._index.look_up(partial(versions.noncurrent_bytes, roots=[*roots]))
 
     def sweep_noncurrent(self, before: datetime, *, prefix: str = "", dry_run: bool = False) -> int:
         """Delete versions below ``prefix`` that stopped being current before ``before``."""

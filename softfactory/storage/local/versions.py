@@ -7,7 +7,7 @@ nothing refers to any more, for removal after the commit.
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -201,6 +201,13 @@ def files_of(connection: sqlite3.Connection, shard: str) -> set[str]:
     """Return the files that versions refer to and whose names begin with ``shard``."""
     query = "SELECT file FROM versions WHERE file >= ? AND file < ?"
     return {file for (file,) in connection.execute(query, (shard, shard + "g"))}
+
+
+def noncurrent_bytes(connection: sqlite3.Connection, roots: Sequence[str]) -> int:
+    """Return the bytes below ``roots`` that were replaced or deleted."""
+    marks = ", ".join("?" * len(roots))
+    query = f"SELECT coalesce(sum(bytes), 0) FROM noncurrent_bytes WHERE root IN ({marks})"  # noqa: S608  # question marks only
+    return int(connection.execute(query, roots).fetchone()[0])
 
 
 def count_noncurrent(connection: sqlite3.Connection, before: int, prefix: str) -> int:
