@@ -3,10 +3,31 @@
 For compose.yaml and development; safe to repeat. On AWS, whoever owns the account makes the bucket.
 """
 
+import sys
+from pathlib import Path
+
 import boto3
 from botocore.config import Config as ClientConfig
 
-from config import Config
+# Run by its path, Python looks beside this file alone.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from config import Config, ConfigError
+
+EXPOSED = [
+    # What uploads in parts need.
+    "ETag",
+    # What readers of ranges need, such as pdf.js.
+    "Accept-Ranges",
+    "Content-Encoding",
+    "Content-Length",
+    "Content-Range",
+    # What else S3 says.
+    "Content-Disposition",
+    "Last-Modified",
+    "x-amz-request-id",
+    "x-amz-version-id",
+]
 
 
 def create_bucket(config: Config) -> None:
@@ -38,10 +59,11 @@ def create_bucket(config: Config) -> None:
                 "CORSRules": [
                     {
                         "AllowedOrigins": list(config.cors_origins),
-                        "AllowedMethods": ["GET", "HEAD", "PUT"],
+                        # POST and DELETE are for SDKs in browsers, by credentials of their users.
+                        "AllowedMethods": ["GET", "HEAD", "PUT", "POST", "DELETE"],
                         "AllowedHeaders": ["*"],
-                        # A browser that uploads parts must read each part's ETag.
-                        "ExposeHeaders": ["ETag"],
+                        "ExposeHeaders": EXPOSED,
+                        "MaxAgeSeconds": 3600,
                     }
                 ]
             },
@@ -49,4 +71,8 @@ def create_bucket(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    create_bucket(Config.from_env())
+    try:
+        create_bucket(Config.from_env())
+    except ConfigError as error:
+        # A sentence that names the variables, instead of a traceback.
+        raise SystemExit(str(error)) from None

@@ -1,11 +1,9 @@
 """The composition root: one application from one configuration."""
 
-from datetime import timedelta
 from functools import cache, partial
 from typing import Any
 
 from flask import Flask
-from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import BASE_DIR, Config, ConfigError
@@ -16,6 +14,7 @@ from softfactory.cli import users as users_cli
 from softfactory.clock import Clock, utc_now
 from softfactory.http import health, root
 from softfactory.http.base_url import base_url
+from softfactory.http.cors import allow_origins
 from softfactory.http.dispatch import dispatch_by_content_type
 from softfactory.http.docs import register_docs
 from softfactory.http.errors import register_error_handlers
@@ -81,7 +80,7 @@ def create_app(config: Config, *, clock: Clock = utc_now, storage: Storage | Non
     register_limits(app, config)
     dispatch_by_content_type(app, "files.upload", UPLOADS)
     if config.cors_origins:
-        _allow_origins(app, config.cors_origins)
+        allow_origins(app, config.cors_origins)
     for commands in (users_cli.commands, files_cli.commands, storage_cli.commands):
         app.cli.add_command(commands)
     return app
@@ -185,35 +184,6 @@ def _aws(config: Config, endpoint_url: str | None) -> AwsIssuer:
         role_arn=config.aws_role_arn,
         access_key_id=config.aws_access_key_id,
         secret_access_key=config.aws_secret_access_key,
-    )
-
-
-def _allow_origins(app: Flask, origins: tuple[str, ...]) -> None:
-    CORS(
-        app,
-        origins=list(origins),
-        allow_headers=[
-            "Authorization",
-            "Content-Type",
-            "Range",
-            "If-Match",
-            "If-None-Match",
-            "If-Modified-Since",
-            "If-Unmodified-Since",
-            "If-Range",
-            "X-Request-ID",
-        ],
-        expose_headers=[
-            "ETag",
-            "X-RateLimit-Limit",
-            "X-RateLimit-Remaining",
-            "X-RateLimit-Reset",
-            "Retry-After",
-            "Content-Disposition",
-            "Content-Range",
-            "X-Request-ID",
-        ],
-        max_age=timedelta(hours=1),
     )
 
 

@@ -1,6 +1,8 @@
 """A browser on another origin: preflights, forms as FormData sends them, and parts in parallel."""
 
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,9 +13,8 @@ import requests
 
 from tests import samples
 from tests.e2e.clients import embedded_and_scaled, johndoe
-from tests.e2e.conftest import s3_client
 from tests.e2e.person import PASSWORD
-from tests.e2e.server import Server
+from tests.e2e.server import ROOT, Server
 
 pytestmark = embedded_and_scaled
 
@@ -70,18 +71,12 @@ def url(
 ) -> str:
     """A server that lets the browser's origin in, and so does its bucket where it has one."""
     if storage_environment["UPLOAD_STORAGE_HANDLER"] == "s3":
-        s3_client(storage_environment).put_bucket_cors(
-            Bucket=storage_environment["AWS_S3_BUCKET"],
-            CORSConfiguration={
-                "CORSRules": [
-                    {
-                        "AllowedOrigins": [ORIGIN],
-                        "AllowedMethods": ["GET", "PUT"],
-                        "AllowedHeaders": ["*"],
-                        "ExposeHeaders": ["ETag"],
-                    }
-                ]
-            },
+        subprocess.run(
+            [sys.executable, "scripts/create_bucket.py"],
+            cwd=ROOT,
+            env={**storage_environment, "APP_ENV": "testing", "CORS_ORIGINS": ORIGIN},
+            check=True,
+            timeout=60,
         )
     return johndoe(make_server, tmp_path / "mail", CORS_ORIGINS=ORIGIN).url
 
@@ -151,3 +146,33 @@ def test_an_image_goes_up_and_the_answer_has_its_cdn_url(url: str, browser: Brow
 
     assert uploaded["cdn_url"].endswith("_screenshot.png")
     assert isinstance(uploaded["file_id"], int)
+
+
+def test_a_form_of_dropzone_goes_up_with_headers_of_its_own(url: str, browser: Browser) -> None:
+    headers = {
+        "Authorization": f"Bearer {browser.token}",
+        "Cache-Control": "no-cache",
+        "X-Requested-With": "XMLHttpRequest",
+    }
+    form = {"file": ("screenshot.png", samples.png(), "image/png")}
+
+    uploaded = browser.fetch("POST", f"{url}/api/files/upload", headers=headers, files=form)
+
+    assert uploaded.status_code == 201
+
+
+def test_a_range_is_read_with_the_headers_of_tracing_and_its_extent_is_seen(
+    url: str, browser: Browser
+) -> None:
+    form = {"file": ("screenshot.png", samples.png(), "image/png")}
+    uploaded = browser.call("POST", f"{url}/api/files/upload", files=form)
+    wanted = {"file_id": uploaded["file_id"]}
+    link = browser.call("POST", f"{url}/api/files/presigned-url", json=wanted)
+    headers = {"Range": "bytes=0-3", "traceparent": "00-1-1-01", "X-Trace": "1"}
+
+    part = browser.fetch("GET", link["presigned_url"], headers=headers)
+
+    assert part.status_code == 206
+    assert part.headers["Content-Range"] == f"bytes 0-3/{len(samples.png())}"
+    assert part.headers["Content-Length"] == "4"
+    assert part.headers["Accept-Ranges"] == "bytes"
