@@ -9,7 +9,14 @@ from softfactory.services.listed_file import ListedFile
 from softfactory.storage.base import Storage
 from softfactory.storage.cloudfront import CloudFront
 from softfactory.storage.disposition import content_disposition, safe_content_type
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import Key, shortened
+
+MAX_URL_LENGTH = 7 * 1024
+"""Bytes; CloudFront takes URLs of 8,192, and S3 8 KB of URL and headers together (S3 error codes,
+RequestHeaderSectionTooLarge). What names a download is in it percent-encoded twice."""
+
+SHORT_NAME = 255
+"""Bytes of a name that makes its URL longer than that; ext4 and most others save no longer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +78,21 @@ class Links:
         expires_at = min(now + lifetime, ends_at or datetime.max.replace(tzinfo=now.tzinfo))
         # Signatures count whole seconds, and so does the answer that tells of them.
         expires_at = expires_at.replace(microsecond=0)
-        served = {
-            "content_type": safe_content_type(content_type),
-            "content_disposition": content_disposition(filename, content_type),
-            "version_id": version_id,
-        }
-        if self.cloudfront is not None and self.cloudfront.can_sign:
-            url = self.cloudfront.signed_url(key, expires_at=expires_at, **served)
-        else:
-            lifetime = max(expires_at - now, timedelta(seconds=1))
-            signed = self.storage.presign_get(key, expires_in=lifetime, **served)
-            url, expires_at = signed, signed.expires_at
-        return SignedLink(url, expires_at)
+        lifetime = max(expires_at - now, timedelta(seconds=1))
+
+        def signed(name: str) -> SignedLink:
+            served = {
+                "content_type": safe_content_type(content_type),
+                "content_disposition": content_disposition(name, content_type),
+                "version_id": version_id,
+            }
+            if self.cloudfront is not None and self.cloudfront.can_sign:
+                by_cdn = self.cloudfront.signed_url(key, expires_at=expires_at, **served)
+                return SignedLink(by_cdn, expires_at)
+            url = self.storage.presign_get(key, expires_in=lifetime, **served)
+            return SignedLink(url, url.expires_at)
+
+        link = signed(filename)
+        if len(link.url) > MAX_URL_LENGTH:
+            link = signed(shortened(filename, SHORT_NAME))
+        return link

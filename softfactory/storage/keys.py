@@ -178,7 +178,7 @@ def clean_filename(filename: str) -> str:
     name = name.translate(dict.fromkeys(map(ord, NOT_IN_XML))).strip()
     if name in ("", ".", ".."):
         raise InvalidInput.of("file", "The file has no usable name. Give it a file name.")
-    return _shortened(name, MAX_FILENAME_BYTES)
+    return shortened(name, MAX_FILENAME_BYTES)
 
 
 def check_prefix(prefix: str) -> None:
@@ -193,10 +193,10 @@ def check_prefix(prefix: str) -> None:
 
 def _fit(prefix: str, filename: str) -> Key:
     """Join the two, shortening the stem of ``filename`` where the key would be too long."""
-    return Key(prefix + _shortened(filename, MAX_KEY_BYTES - len(prefix.encode())))
+    return Key(prefix + shortened(filename, MAX_KEY_BYTES - len(prefix.encode())))
 
 
-def _shortened(filename: str, room: int) -> str:
+def shortened(filename: str, room: int) -> str:
     """Return ``filename`` in at most ``room`` bytes; the stem gives way, a short extension stays."""
     if len(filename.encode()) <= room:
         return filename

@@ -1,6 +1,7 @@
 """URLs that carry their own permission: this service's signed object and part URLs."""
 
 import json
+import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,15 @@ BaseUrl = str | Callable[[], str]
 _SALT = b"softfactory.storage.media"
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _quoted = lru_cache(maxsize=1024)(quote)
+
+_LONG = 1024
+"""Bytes of a payload from which on it is compressed: a name percent-encoded becomes half as long."""
+
+
+@lru_cache(maxsize=1024)
+def _digest(key: str) -> str:
+    """Return what stands for the key in a token; the key itself stands in the URL already."""
+    return urlsafe_b64encode(sha256(key.encode()).digest()).rstrip(b"=").decode()
 
 
 class TokenSigner:
@@ -59,7 +69,8 @@ class UrlSigner:
     """Signs URLs below ``<base_url>/media/`` and checks what comes back.
 
     A token says everything it allows: method, key, expiry and the claims it was signed with. A
-    URL's query holds nothing else, so there is nothing in it that could be changed.
+    URL's query holds nothing else, so there is nothing in it that could be changed. The longest
+    key and name make a URL of 6 KB.
     """
 
     def __init__(self, secret: str, base_url: BaseUrl, clock: Clock = utc_now) -> None:
@@ -90,7 +101,9 @@ class UrlSigner:
         now = self._clock().timestamp()
         expires = int(now + expires_in.total_seconds())
         said = {name: value for name, value in claims.items() if value is not None}
-        payload = _encode([method, key, expires, said]).encode()
+        payload = _encode([method, _digest(key), expires, said]).encode()
+        if len(payload) > _LONG:
+            payload = zlib.compress(payload)
         token = self._signer.sign(urlsafe_b64encode(payload).rstrip(b"="))
         return SignedUrl(
             f"{self.object_url(key)}?token={token}",
@@ -134,9 +147,12 @@ class UrlSigner:
         """
         payload = self._signer.payload_of(token)
         padded = payload + "=" * (-len(payload) % 4)
-        signed_method, signed_key, expires, claims = json.loads(urlsafe_b64decode(padded))
+        data = urlsafe_b64decode(padded)
+        if not data.startswith(b"["):
+            data = zlib.decompress(data)
+        signed_method, signed_key, expires, claims = json.loads(data)
         wanted = "GET" if method == "HEAD" else method
-        if (signed_method, signed_key) != (wanted, key):
+        if (signed_method, signed_key) != (wanted, _digest(key)):
             raise InvalidSignature
         if self._clock().timestamp() >= expires:
             raise SignatureExpired
