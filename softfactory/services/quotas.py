@@ -35,7 +35,7 @@ _FOUND = (
     .where(User.id == bindparam("user_id"))
 )
 _COUNT_NOW = text("SET CONSTRAINTS user_storage_counts IMMEDIATE")
-"""PostgreSQL counts at the commit, which is too late to look (migration 0006)."""
+"""PostgreSQL counts at the commit, which is too late to look (migration 0007)."""
 
 _QUOTAS = UserQuota.metadata.tables[UserQuota.__tablename__]
 

@@ -15,7 +15,7 @@ _COUNTED = (UserStorage.used, UserStorage.reserved, UserStorage.open_uploads)
 
 
 def _sums() -> Select[int, int, int, int]:
-    """Return the query for what each user's rows come to (migration 0006 counts the same)."""
+    """Return the query for what each user's rows come to (migration 0007 counts the same)."""
     return (
         select(
             FileUpload.user_id.label("user_id"),
