@@ -22,14 +22,14 @@ def storage_at(path: Path, clock: FakeClock | None = None) -> LocalStorage:
     return LocalStorage(path, signer=UrlSigner("s" * 40, "http://files.test"), clock=clock)
 
 
-def summed(path: Path, root: str) -> int:
-    """Add up what is not current below a root."""
+def summed(path: Path) -> int:
+    """Add up the files that versions have and no current one has."""
     with sqlite3.connect(path / "index.sqlite3") as connection:
         query = (
-            "SELECT coalesce(sum(size), 0) FROM versions"
-            " WHERE noncurrent_since IS NOT NULL AND substr(key, 1, ?) = ?"
+            "SELECT coalesce(sum(size), 0) FROM (SELECT max(size) AS size FROM versions"
+            " WHERE file <> '' GROUP BY file HAVING count(*) = count(noncurrent_since))"
         )
-        return int(connection.execute(query, (len(root), root)).fetchone()[0])
+        return int(connection.execute(query).fetchone()[0])
 
 
 @settings(max_examples=20, deadline=None)
@@ -69,12 +69,36 @@ def test_after_any_changes_it_is_the_sum_of_what_is_not_current(
             storage.purge(key)
         elif verb == "sweep":
             storage.sweep_noncurrent(clock() - timedelta(days=5), prefix=key.partition("/")[0])
-        for root in ROOTS:
-            assert storage.noncurrent_bytes([root]) == summed(path, root)
-    whole = storage.noncurrent_bytes(ROOTS)
+        assert storage.noncurrent_bytes(ROOTS) == summed(path)
+    for key in KEYS:
+        storage.purge(key)
+    left = storage.noncurrent_bytes(ROOTS)
     storage.close()
 
-    assert whole == sum(summed(path, root) for root in ROOTS)
+    assert left == 0
+
+
+def test_a_rename_takes_no_more_bytes_until_the_file_is_deleted(tmp_path: Path) -> None:
+    storage, other = storage_at(tmp_path), Key("alice/other")
+    storage.put(Key("alice/a"), [b"bytes"])
+
+    storage.rename(Key("alice/a"), other)
+    renamed = storage.noncurrent_bytes(ROOTS)
+    storage.delete(other)
+
+    assert (renamed, storage.noncurrent_bytes(["alice/"])) == (0, 5)
+    storage.close()
+
+
+def test_each_root_has_its_own_bytes(tmp_path: Path) -> None:
+    storage = storage_at(tmp_path)
+    for number, root in enumerate(ROOTS):
+        storage.put(Key(f"{root}a"), [b"x" * (number + 1)])
+        storage.delete(Key(f"{root}a"))
+
+    assert [storage.noncurrent_bytes([root]) for root in ROOTS] == [1, 2, 3]
+    assert storage.noncurrent_bytes(["users/"]) == 0
+    storage.close()
 
 
 def test_an_index_of_an_earlier_release_is_counted_when_it_is_first_opened(tmp_path: Path) -> None:

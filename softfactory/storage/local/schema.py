@@ -72,33 +72,82 @@ END
 """
 """The root that a key lies below (keys.Roots); ends in a slash, or is no user's."""
 
-_GROWS = """
-    INSERT INTO noncurrent_bytes (root, bytes) VALUES ({root}, NEW.size)
-    ON CONFLICT (root) DO UPDATE SET bytes = bytes + excluded.bytes;
-"""
-_SHRINKS = """
-    UPDATE noncurrent_bytes SET bytes = bytes - OLD.size WHERE root = {root};
-"""
+_OTHERS = "SELECT 1 FROM versions WHERE file = {row}.file AND id <> {row}.id AND noncurrent_since"
+
+
+def _counting(name: str, event: str, row: str, *conditions: str, sign: str) -> str:
+    """Return the trigger that counts the bytes of a row, or counts them no more.
+
+    A file counts once, and not while some current version has it: a rename leaves the older name
+    a version that shares the file.
+    """
+    conditions = (
+        f"{row}.file <> ''",
+        *conditions,
+        f"NOT EXISTS ({_OTHERS.format(row=row)} IS NULL)",
+    )
+    root = _ROOT.format(key=f"{row}.key")
+    return f"""
+        CREATE TRIGGER {name} AFTER {event} ON versions WHEN {" AND ".join(conditions)} BEGIN
+            INSERT INTO noncurrent_bytes (root, bytes) VALUES ({root}, {sign}{row}.size)
+            ON CONFLICT (root) DO UPDATE SET bytes = bytes + excluded.bytes;
+        END;
+    """  # noqa: S608  # columns only
+
+
+_OTHER_NEW = f"EXISTS ({_OTHERS.format(row='NEW')} IS NOT NULL)"
+_OTHER_OLD = f"EXISTS ({_OTHERS.format(row='OLD')} IS NOT NULL)"
 
 # What was replaced or deleted, summed up for each root, so that nobody has to add up a history.
-_NONCURRENT_BYTES = f"""
-CREATE TABLE noncurrent_bytes (root TEXT PRIMARY KEY, bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-INSERT INTO noncurrent_bytes
-    SELECT {_ROOT.format(key="key")} AS root, sum(size) FROM versions
-    WHERE noncurrent_since IS NOT NULL GROUP BY root;
-CREATE TRIGGER noncurrent_insert AFTER INSERT ON versions
-    WHEN NEW.noncurrent_since IS NOT NULL
-    BEGIN {_GROWS.format(root=_ROOT.format(key="NEW.key"))} END;
-CREATE TRIGGER noncurrent_begin AFTER UPDATE OF noncurrent_since ON versions
-    WHEN OLD.noncurrent_since IS NULL AND NEW.noncurrent_since IS NOT NULL
-    BEGIN {_GROWS.format(root=_ROOT.format(key="NEW.key"))} END;
-CREATE TRIGGER noncurrent_end AFTER UPDATE OF noncurrent_since ON versions
-    WHEN OLD.noncurrent_since IS NOT NULL AND NEW.noncurrent_since IS NULL
-    BEGIN {_SHRINKS.format(root=_ROOT.format(key="OLD.key"))} END;
-CREATE TRIGGER noncurrent_delete AFTER DELETE ON versions
-    WHEN OLD.noncurrent_since IS NOT NULL
-    BEGIN {_SHRINKS.format(root=_ROOT.format(key="OLD.key"))} END;
-"""  # noqa: S608  # columns only
+_NONCURRENT_BYTES = " ".join(
+    (
+        """
+        CREATE TABLE noncurrent_bytes (
+            root TEXT PRIMARY KEY,
+            bytes INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """,
+        f"""
+        INSERT INTO noncurrent_bytes SELECT {_ROOT.format(key="key")} AS root, sum(size) FROM (
+            SELECT max(key) AS key, max(size) AS size FROM versions WHERE file <> ''
+            GROUP BY file HAVING count(*) = count(noncurrent_since)
+        ) GROUP BY root;
+        """,  # noqa: S608  # columns only
+        _counting(
+            "noncurrent_copied",
+            "INSERT",
+            "NEW",
+            "NEW.noncurrent_since IS NULL",
+            _OTHER_NEW,
+            sign="-",
+        ),
+        _counting(
+            "noncurrent_begin",
+            "UPDATE OF noncurrent_since",
+            "NEW",
+            "OLD.noncurrent_since IS NULL AND NEW.noncurrent_since IS NOT NULL",
+            sign="",
+        ),
+        _counting(
+            "noncurrent_end",
+            "UPDATE OF noncurrent_since",
+            "NEW",
+            "OLD.noncurrent_since IS NOT NULL AND NEW.noncurrent_since IS NULL",
+            sign="-",
+        ),
+        _counting(
+            "noncurrent_left", "DELETE", "OLD", "OLD.noncurrent_since IS NULL", _OTHER_OLD, sign=""
+        ),
+        _counting(
+            "noncurrent_delete",
+            "DELETE",
+            "OLD",
+            "OLD.noncurrent_since IS NOT NULL",
+            f"NOT {_OTHER_OLD}",
+            sign="-",
+        ),
+    )
+)
 
 _STEPS = (_TABLES, _NONCURRENT_BYTES)
 """What brings an index from each version to the next one, the first from an empty file."""
