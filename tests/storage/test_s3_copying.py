@@ -9,7 +9,7 @@ from softfactory.errors import StorageError
 from softfactory.storage.base import MIN_PART_SIZE, StorageClass
 from softfactory.storage.keys import Key
 from softfactory.storage.s3 import S3Storage, copying
-from softfactory.storage.s3.writing import PART_SIZE, split
+from softfactory.storage.s3.part_memory import PART_SIZE, PartMemory
 from tests.servers.s3_buckets import SERVERS, Bucket, bucket_on
 from tests.storage.samples import payload, pieces, read
 
@@ -211,7 +211,7 @@ def test_chunks_of_any_size_become_full_parts_and_a_rest(
     remaining = iter(data)
     chunks = [bytes(next(remaining) for _ in range(size)) for size in sizes]
 
-    found = list(split(chunks, 4))
+    found = [bytes(part) for part, _ in PartMemory().split(chunks, 4)]
 
     assert [len(part) for part in found] == parts
     assert b"".join(found) == data

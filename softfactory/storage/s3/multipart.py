@@ -3,6 +3,7 @@
 import logging
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import IO
 
@@ -18,12 +19,10 @@ from softfactory.storage.base import (
 )
 from softfactory.storage.keys import Key
 from softfactory.storage.s3.errors import each_page, storage_errors
+from softfactory.storage.s3.part_memory import MEMORY, PART_SIZE, SMALL
 from softfactory.storage.s3.reading import Reader, answered_version
 
 logger = logging.getLogger(__name__)
-
-SPOOL_SIZE = 16 * 1024 * 1024
-"""Bytes of a part that wait in memory; of a larger one, all wait in a temporary file."""
 
 
 class Multipart(Reader):
@@ -56,8 +55,9 @@ class Multipart(Reader):
         """Store one part, once all its bytes are here.
 
         S3 would take a part that is too short, and a failed request can only be sent again from
-        bytes that are kept; so a part larger than 16 MiB waits in a temporary file. For an upload
-        that is not there, none of it is read.
+        bytes that are kept: those of a part of up to 8 MiB in memory, for which it needs a place of
+        the process's, those of a larger one in a temporary file. For an upload that is not there,
+        none of it is read.
         """
         if not 1 <= part_number <= MAX_PARTS:
             raise InvalidInput.of("part_number", f"The part number must be 1 to {MAX_PARTS}.")
@@ -65,7 +65,12 @@ class Multipart(Reader):
             raise InvalidInput.of("size", f"A part is at most {MAX_PART_SIZE} bytes.")
         with storage_errors(missing=UploadNotFound):
             self.client.list_parts(Bucket=self.bucket, Key=key, UploadId=upload_id, MaxParts=1)
-        with tempfile.SpooledTemporaryFile(SPOOL_SIZE) as spool:
+        is_held = SMALL < size <= PART_SIZE
+        room = PART_SIZE if is_held else SMALL
+        with (
+            MEMORY.place() if is_held else nullcontext(),
+            tempfile.SpooledTemporaryFile(room) as spool,
+        ):
             received = 0
             for chunk in chunks:
                 received += len(chunk)
@@ -82,7 +87,11 @@ class Multipart(Reader):
         """Send one part that is at hand; return its ETag."""
         with storage_errors(missing=UploadNotFound):
             answer = self.client.upload_part(
-                Bucket=self.bucket, Key=key, UploadId=upload_id, PartNumber=part_number, Body=body
+                Bucket=self.bucket,
+                Key=key,
+                UploadId=upload_id,
+                PartNumber=part_number,
+                Body=body,
             )
         return answer["ETag"].strip('"')
 

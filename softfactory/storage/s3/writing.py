@@ -2,16 +2,15 @@
 
 import mimetypes
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 
 from softfactory.errors import ObjectNotFound
 from softfactory.storage.base import ObjectInfo, StorageClass
 from softfactory.storage.keys import Key
 from softfactory.storage.s3.copying import Copier
 from softfactory.storage.s3.errors import storage_errors
+from softfactory.storage.s3.part_memory import MEMORY, PART_SIZE, taken
 from softfactory.storage.s3.reading import answered_version
-
-PART_SIZE = 8 * 1024 * 1024
-"""Bytes held of a stream at a time, twice at most; 10,000 parts of them make 78 GiB."""
 
 DEFAULT_TYPE = "application/octet-stream"
 
@@ -30,31 +29,33 @@ class Writer(Copier):
     ) -> ObjectInfo:
         """Store the bytes: up to 8 MiB by one PutObject, more in parts as they arrive.
 
+        One part at most is in memory, in one of the process's places (``part_memory``); where none is
+        free, the next chunk waits.
+
         S3 wants a type before the first part. Where only the bytes tell it, the upload begins with
         what the key's extension says, and the object is copied onto itself where that was wrong.
         """
-        parts = split(chunks, PART_SIZE)
-        first = next(parts)
-        second = next(parts, None)
-        if second is not None:
-            begun = _joined(first, second, parts)
-            return self._put_large(
-                key,
-                begun,
-                content_type=content_type,
-                metadata=metadata or {},
-                storage_class=storage_class,
-            )
-        final_type = content_type if isinstance(content_type, str) else content_type()
-        with storage_errors():
-            answer = self.client.put_object(
-                Bucket=self.bucket,
-                Key=key,
-                Body=first,
-                ContentType=final_type,
-                Metadata=metadata or {},
-                StorageClass=storage_class.value,
-            )
+        with closing(MEMORY.split(chunks, PART_SIZE)) as parts:
+            first, is_only = next(parts)
+            if not is_only:
+                return self._put_large(
+                    key,
+                    _each(first, parts),
+                    content_type=content_type,
+                    metadata=metadata or {},
+                    storage_class=storage_class,
+                )
+            size = len(first)
+            final_type = content_type if isinstance(content_type, str) else content_type()
+            with storage_errors():
+                answer = self.client.put_object(
+                    Bucket=self.bucket,
+                    Key=key,
+                    Body=taken(first),
+                    ContentType=final_type,
+                    Metadata=metadata or {},
+                    StorageClass=storage_class.value,
+                )
         version_id = answered_version(answer)
         try:
             return self.head(key, version_id=version_id)
@@ -62,7 +63,7 @@ class Writer(Copier):
             # Stored, and deleted by somebody else before the HEAD: the put itself succeeded.
             return ObjectInfo(
                 key=key,
-                size=len(first),
+                size=size,
                 etag=answer["ETag"].strip('"'),
                 last_modified=self._clock(),
                 storage_class=storage_class.value,
@@ -74,7 +75,7 @@ class Writer(Copier):
     def _put_large(
         self,
         key: Key,
-        parts: Iterable[bytes],
+        parts: Iterable[bytearray],
         *,
         content_type: str | Callable[[], str],
         metadata: Mapping[str, str],
@@ -91,7 +92,7 @@ class Writer(Copier):
         )
         try:
             sent = [
-                (number, self.send_part(key, upload_id, number, part))
+                (number, self.send_part(key, upload_id, number, taken(part)))
                 for number, part in enumerate(parts, start=1)
             ]
             final_type = content_type if isinstance(content_type, str) else content_type()
@@ -114,28 +115,7 @@ class Writer(Copier):
             raise
 
 
-def split(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """Yield the bytes in parts of exactly ``size``; the last, and it alone, may be smaller.
-
-    No bytes at all make one empty part.
-    """
-    buffer = bytearray()
-    for chunk in chunks:
-        view = memoryview(chunk)
-        # A full part waits for the next byte, so that the last part is never an empty one.
-        while len(buffer) + len(view) > size:
-            room = size - len(buffer)
-            buffer += view[:room]
-            view = view[room:]
-            yield bytes(buffer)
-            buffer.clear()
-        buffer += view
-    yield bytes(buffer)
-
-
-def _joined(first: bytes, second: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
+def _each(first: bytearray, others: Iterator[tuple[bytearray, bool]]) -> Iterator[bytearray]:
     yield first
-    del first
-    yield second
-    del second
-    yield from others
+    for part, _ in others:
+        yield part
