@@ -94,7 +94,8 @@ def _register_routes(app: Flask, config: Config) -> None:
         app.register_blueprint(plain.blueprint)
     if config.api_docs_enabled:
         # Once, and not before every route has its marks.
-        register_docs(app, cache(partial(document, app, api)))
+        described = cache(partial(document, app, api))
+        register_docs(app, lambda: {**described(), "servers": [{"url": base_url()}]})
 
 
 def _runtime(app: Flask, config: Config, clock: Clock, storage: Storage | None) -> Runtime:

@@ -10,7 +10,16 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, jsonify, make_response, render_template, send_file
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    jsonify,
+    make_response,
+    render_template,
+    request,
+    send_file,
+)
 
 from softfactory.errors import NotFound
 from softfactory.http.identity import public
@@ -82,7 +91,9 @@ def register_docs(app: Flask, spec: Spec) -> None:
 
 
 def _page(template: str, policy: str) -> Response:
-    response = make_response(render_template(template))
+    # Relative, so that a proxy may put any path in front without telling anyone.
+    api = "../" if request.path.endswith("/") else "./"
+    response = make_response(render_template(template, api=api))
     response.headers["Content-Security-Policy"] = policy
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

@@ -266,3 +266,10 @@ def strangers(example: Any, schema: dict[str, Any], spec: dict[str, Any]) -> set
     for name in set(example) & set(properties):
         found |= strangers(example[name], properties[name], spec)
     return found
+
+
+@pytest.mark.parametrize("base", ["https://example.com/files", "http://localhost:8211"])
+def test_the_document_names_the_server_that_clients_reach(make_app: Any, base: str) -> None:
+    client = make_app(public_base_url=base).test_client()
+
+    assert client.get("/api/openapi.json").get_json()["servers"] == [{"url": base}]

@@ -1,6 +1,7 @@
 """The documents' pages: complete, open to everyone, and from this service alone."""
 
 import re
+from urllib.parse import urljoin
 
 import pytest
 from flask import Flask
@@ -54,18 +55,26 @@ def test_the_document_is_what_the_app_describes(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_finds_everything_it_loads_on_this_service(client: FlaskClient, page: str) -> None:
-    wanted = references(client.get(page).text)
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_page_finds_everything_it_loads_on_this_service(
+    client: FlaskClient, page: str, slash: str
+) -> None:
+    wanted = references(client.get(page + slash).text)
 
     assert wanted
-    assert {status(client, path) for path in wanted} == {200}
+    assert {status(client, urljoin(page + slash, path)) for path in wanted} == {200}
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_finds_everything_below_a_proxys_prefix_too(client: FlaskClient, page: str) -> None:
-    wanted = references(client.get(page, environ_overrides={"SCRIPT_NAME": "/files"}).text)
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_page_finds_everything_below_a_proxys_prefix_that_nobody_told_of(
+    client: FlaskClient, page: str, slash: str
+) -> None:
+    wanted = references(client.get(page + slash).text)
 
-    assert all(path.startswith("/files/api/") for path in wanted)
+    reached = [urljoin(f"/files{page}{slash}", path) for path in wanted]
+    assert all(path.startswith("/files/api/") for path in reached)
+    assert {status(client, path.removeprefix("/files")) for path in reached} == {200}
 
 
 @pytest.mark.parametrize("page", PAGES)
