@@ -21,6 +21,7 @@ from softfactory.http.errors import register_error_handlers
 from softfactory.http.extensions import db, jwt, migrate
 from softfactory.http.identity import require_login
 from softfactory.http.ids import IdConverter
+from softfactory.http.key_converter import KeyConverter
 from softfactory.http.limits import register_limits
 from softfactory.http.mail import MailmanMailer
 from softfactory.http.no_sessions import NoSessions
@@ -60,6 +61,7 @@ def create_app(config: Config, *, clock: Clock = utc_now, storage: Storage | Non
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.url_map.converters["int"] = IdConverter
+    app.url_map.converters["path"] = KeyConverter
     if config.trusted_proxies:
         hops = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way

@@ -29,6 +29,7 @@ LABELS = {
 def cleanup(*, dry_run: bool, as_json: bool) -> None:
     """Remove expired files, abandoned uploads, and spent codes and sessions.
 
+    Exits with 1 where storage failed for something, which is passed over and named.
     Safe beside live traffic, on several machines at once, and to interrupt.
     """
     keeper = maintenance()
@@ -37,10 +38,14 @@ def cleanup(*, dry_run: bool, as_json: bool) -> None:
         report = asdict(keeper.cleanup(dry_run=dry_run, progress=bar.update))
     if as_json:
         click.echo(json.dumps(report))
-        return
-    verb = "Would remove" if dry_run else "Removed"
-    for name, label in LABELS.items():
-        click.echo(f"{verb} {report[name]} {label}.")
+    else:
+        verb = "Would remove" if dry_run else "Removed"
+        for name, label in LABELS.items():
+            click.echo(f"{verb} {report[name]} {label}.")
+        for name in report["skipped"]:
+            click.echo(f"Storage failed for {_printable(name)}; the log says how.")
+    if report["skipped"]:
+        raise SystemExit(1)
 
 
 @commands.command()
@@ -72,7 +77,8 @@ def _table(report: ReconcileReport) -> str:
         *(("size differs", key) for key in report.size_mismatches),
         *(("total differs", username) for username in report.wrong_totals),
     ]
-    lines = [f"{kind:<20}{_printable(key)}" for kind, key in found]
+    unreadable = [("storage fails", key) for key in report.unreadable]
+    lines = [f"{kind:<20}{_printable(key)}" for kind, key in [*found, *unreadable]]
     return "\n".join([*lines, f"Found {len(found)} differences, put {report.fixed} in order."])
 
 

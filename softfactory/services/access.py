@@ -1,7 +1,7 @@
 """Whose file it is: the one place where a file is looked up on behalf of a user."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, or_, select
@@ -116,11 +116,20 @@ def owner_of(session: Session, key: str) -> User | None:
     return session.scalar(query) if slash else None
 
 
+def askable(keys: Iterable[str]) -> list[str]:
+    """Return those of ``keys`` that a row can have.
+
+    PostgreSQL cannot even be asked for a NUL, which only others' clients write.
+    """
+    return [key for key in keys if "\0" not in key]
+
+
 def expired_keys(session: Session, keys: Collection[str], *, now: datetime) -> set[str]:
     """Return those of ``keys`` whose files have expired, by one query."""
-    if not keys:
+    asked = askable(keys)
+    if not asked:
         return set()
-    found = session.connection().execute(_SOME_KEYS, {"keys": [*keys], "now": now})
+    found = session.connection().execute(_SOME_KEYS, {"keys": asked, "now": now})
     return {key for key, status in found if status == UploadStatus.COMPLETED.value}
 
 

@@ -3,7 +3,7 @@
 from softfactory.errors import ObjectArchived, RestoreInProgress
 from softfactory.models import FileUpload
 from softfactory.storage.base import ObjectInfo, Storage, StorageClass, StoredObject
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import StoredKey
 
 
 def require_readable(storage: Storage, file: FileUpload, *, restore_days: int) -> None:
@@ -14,11 +14,13 @@ def require_readable(storage: Storage, file: FileUpload, *, restore_days: int) -
     """
     if file.storage_tier == StorageClass.STANDARD:
         return
-    key = Key(file.file_key)
+    key = StoredKey(file.file_key)
     refuse_archived(storage, key, storage.head(key), restore_days=restore_days)
 
 
-def refuse_archived(storage: Storage, key: Key, info: ObjectInfo, *, restore_days: int) -> None:
+def refuse_archived(
+    storage: Storage, key: StoredKey, info: ObjectInfo, *, restore_days: int
+) -> None:
     """Return if the bytes of the object that ``info`` tells of can be read now.
 
     Raises:
@@ -30,7 +32,7 @@ def refuse_archived(storage: Storage, key: Key, info: ObjectInfo, *, restore_day
 
 
 def open_object(
-    storage: Storage, key: Key, *, version_id: str | None = None, restore_days: int
+    storage: Storage, key: StoredKey, *, version_id: str | None = None, restore_days: int
 ) -> StoredObject:
     """Open an object for reading; the caller closes it.
 

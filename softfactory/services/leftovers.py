@@ -3,9 +3,11 @@
 Only what lies below a root of this service's; a bucket may hold others' objects too.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import chain
 
 import structlog
@@ -14,8 +16,9 @@ from sqlalchemy.orm import Session
 
 from softfactory.errors import InvalidKey, StorageError
 from softfactory.models import FileUpload, MultipartUpload, UploadStatus, User
+from softfactory.services.access import askable
 from softfactory.storage.base import MultipartInfo, Storage
-from softfactory.storage.keys import SHARED_ROOTS, STAGING_FOLDER, Key
+from softfactory.storage.keys import SHARED_ROOTS, STAGING_FOLDER, StoredKey
 
 BATCH = 200
 """Rows looked up at a time; each is then handled in a transaction of its own."""
@@ -32,25 +35,35 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """Removes it; one that storage will not remove does not stop the others."""
+    """Removes it; what storage will not list or remove is passed over, and stops nothing else.
+
+    Attributes:
+        skipped: what was passed over: an object or upload each, or all below a prefix.
+    """
 
     session: Session
     storage: Storage
     dry_run: bool
+    skipped: list[str] = field(default_factory=list)
 
     def abort_multiparts(self, idle_since: datetime) -> int:
         """Abort uploads that a crash left open in storage; return how many."""
+        try:
+            return self._abort_multiparts("", idle_since)
+        except StorageError as error:
+            # A server may fail to list a bucket for one upload in it; the others lie elsewhere.
+            log.warning("cleanup.bucket_unreadable", exc_info=error)
+        return self._each(self._roots(), partial(self._abort_multiparts, idle_since=idle_since))
+
+    def _abort_multiparts(self, prefix: str, idle_since: datetime) -> int:
         aborted = 0
-        for upload in self.storage.list_multiparts():
+        for upload in self.storage.list_multiparts(prefix):
             if upload.last_activity >= idle_since or not self._is_unknown(upload):
                 continue
-            try:
+            with self._passing_over(upload.key):
                 if not self.dry_run:
-                    self.storage.abort_multipart(Key(upload.key), upload.upload_id)
+                    self.storage.abort_multipart(StoredKey(upload.key), upload.upload_id)
                 aborted += 1
-            except (InvalidKey, StorageError) as error:
-                # Others' clients write keys that ours never would; the rest still goes.
-                log.warning("cleanup.skipped", key=upload.key, exc_info=error)
         return aborted
 
     def purge_staged(self, idle_since: datetime) -> int:
@@ -58,35 +71,57 @@ class Leftovers:
 
         A presigned URL takes bytes until it expires, also when its upload's row is gone.
         """
+        prefixes = (f"{user.roots.home}{STAGING_FOLDER}" for user in self._users())
+        return self._each(prefixes, partial(self._purge_staged, idle_since=idle_since))
+
+    def _purge_staged(self, prefix: str, idle_since: datetime) -> int:
         purged = 0
-        for username in self._usernames():
-            for key in self._staged(f"{username}/{STAGING_FOLDER}", idle_since):
-                try:
-                    if not self.dry_run:
-                        self.storage.purge(Key(key))
-                    purged += 1
-                except (InvalidKey, StorageError) as error:
-                    log.warning("cleanup.skipped", key=key, exc_info=error)
+        for key in self._staged(prefix, idle_since):
+            with self._passing_over(key):
+                if not self.dry_run:
+                    self.storage.purge(StoredKey(key))
+                purged += 1
         return purged
 
     def sweep_noncurrent(self, stale_since: datetime) -> int:
         """Remove versions that have not been current since; return how many."""
-        return sum(
-            self.storage.sweep_noncurrent(stale_since, prefix=f"{root}/", dry_run=self.dry_run)
-            for root in chain(SHARED_ROOTS, self._usernames())
+        shared = (f"{root}/" for root in SHARED_ROOTS)
+        homes = (user.roots.home for user in self._users())
+        return self._each(
+            chain(shared, homes),
+            lambda prefix: self.storage.sweep_noncurrent(
+                stale_since, prefix=prefix, dry_run=self.dry_run
+            ),
         )
+
+    def sweep_orphans(self, stale_since: datetime) -> int:
+        """Remove what crashes left in storage's own directories; return how many."""
+        return self._each(
+            [""], lambda _: self.storage.sweep_orphans(stale_since, dry_run=self.dry_run)
+        )
+
+    def _each(self, prefixes: Iterable[str], handle: Callable[[str], int]) -> int:
+        """Return the sum of what was done below each prefix; one that fails is passed over."""
+        done = 0
+        for prefix in prefixes:
+            with self._passing_over(prefix):
+                done += handle(prefix)
+        return done
+
+    @contextmanager
+    def _passing_over(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (InvalidKey, StorageError) as error:
+            self.skipped.append(name)
+            log.warning("cleanup.skipped", key=name, exc_info=error)
 
     def _staged(self, prefix: str, idle_since: datetime) -> Iterator[str]:
         """Yield the keys below ``prefix`` whose bytes are that old and wait for no row."""
         after: str | None = ""
         while after is not None:
             page = self.storage.list_objects(prefix, start_after=after)
-            # PostgreSQL can't even be asked for a NUL, which only others' clients write.
-            old = [
-                found.key
-                for found in page.objects
-                if found.last_modified < idle_since and "\0" not in found.key
-            ]
+            old = askable(found.key for found in page.objects if found.last_modified < idle_since)
             query = select(FileUpload.staging_key).where(FileUpload.staging_key.in_(old))
             known = {*self.session.scalars(query)} if old else set()
             yield from (key for key in old if key not in known)
@@ -104,9 +139,13 @@ class Leftovers:
         )
         return not self.session.scalar(select(known))
 
-    def _usernames(self) -> Iterator[str]:
+    def _roots(self) -> Iterator[str]:
+        for user in self._users():
+            yield from user.roots
+
+    def _users(self) -> Iterator[User]:
         last = 0
-        query = select(User.id, User.username).order_by(User.id).limit(BATCH)
-        while users := self.session.execute(query.where(User.id > last)).all():
-            yield from (username for _, username in users)
-            last = users[-1][0]
+        query = select(User).order_by(User.id).limit(BATCH)
+        while users := self.session.scalars(query.where(User.id > last)).all():
+            last = users[-1].id
+            yield from users

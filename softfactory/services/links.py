@@ -9,7 +9,7 @@ from softfactory.services.listed_file import ListedFile
 from softfactory.storage.base import Storage
 from softfactory.storage.cloudfront import CloudFront
 from softfactory.storage.disposition import content_disposition, safe_content_type
-from softfactory.storage.keys import Key, shortened
+from softfactory.storage.keys import StoredKey, shortened
 
 MAX_URL_LENGTH = 7 * 1024
 """Bytes; CloudFront takes URLs of 8,192, and S3 8 KB of URL and headers together (S3 error codes,
@@ -51,7 +51,7 @@ class Links:
         It lives ``lifetime``, but never longer than the file.
         """
         return self.sign(
-            Key(file.file_key),
+            StoredKey(file.file_key),
             lifetime,
             filename=file.original_filename,
             content_type=file.content_type,
@@ -60,7 +60,7 @@ class Links:
 
     def sign(
         self,
-        key: Key,
+        key: StoredKey,
         lifetime: timedelta,
         *,
         filename: str,

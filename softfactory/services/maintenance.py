@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
-from softfactory.errors import StorageError
+from softfactory.errors import InvalidKey, StorageError
 from softfactory.models import FileUpload, UploadStatus
 from softfactory.services.accounts import Accounts
 from softfactory.services.catalog import Catalog
@@ -18,7 +18,7 @@ from softfactory.services.leftovers import BATCH, UNFINISHED, Leftovers
 from softfactory.services.multipart import IdleUploads
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import Storage
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import StoredKey
 
 _CONFIRMED = and_(
     FileUpload.status == UploadStatus.ABORTED.value,
@@ -43,6 +43,8 @@ class CleanupReport:
     noncurrent_versions: int
     spent_codes: int
     dead_sessions: int
+    skipped: list[str]
+    """What storage could not answer for: ids of files, keys, prefixes. Some of it may be left."""
     dry_run: bool
 
 
@@ -71,19 +73,23 @@ class Maintenance:
         """Remove what is no longer anyone's; say how much. Safe to stop and to run again."""
         now = self.clock()
         idle_since = now - self.upload_expiry
+        skipped: list[str] = []
         codes, sessions = self.accounts.sweep(dry_run=dry_run)
-        expired = self._remove_all(self._expired(now), self._purge, progress, dry_run=dry_run)
+        expired = self._remove_all(
+            self._expired(now), self._purge, progress, skipped, dry_run=dry_run
+        )
         abandoned = self._remove_all(
             self._abandoned(now),
             self.catalog.drop_unfinished,
             progress,
+            skipped,
             dry_run=dry_run,
             is_due=partial(self.idle.is_abandoned, since=idle_since, dry_run=dry_run),
         )
         drop = self.catalog.drop_unfinished
-        self._remove_all(self._spent(now), drop, lambda _count: None, dry_run=dry_run)
-        orphans = self.storage.sweep_orphans(idle_since, dry_run=dry_run)
+        self._remove_all(self._spent(now), drop, lambda _count: None, skipped, dry_run=dry_run)
         leftovers = Leftovers(self.session, self.storage, dry_run=dry_run)
+        orphans = leftovers.sweep_orphans(idle_since)
         orphans += leftovers.abort_multiparts(idle_since) + leftovers.purge_staged(idle_since)
         versions = leftovers.sweep_noncurrent(now - self.noncurrent_version_age)
         return CleanupReport(
@@ -93,6 +99,7 @@ class Maintenance:
             noncurrent_versions=versions,
             spent_codes=codes,
             dead_sessions=sessions,
+            skipped=[*skipped, *leftovers.skipped],
             dry_run=dry_run,
         )
 
@@ -115,6 +122,7 @@ class Maintenance:
         due: ColumnElement[bool],
         remove: Callable[[FileUpload], None],
         progress: Progress,
+        skipped: list[str],
         *,
         dry_run: bool,
         is_due: Callable[[int], bool] = lambda _file_id: True,
@@ -122,6 +130,7 @@ class Maintenance:
         """Handle every file that is ``due``, each in its own transaction; return how many.
 
         Args:
+            skipped: told the ids of files that storage did not answer for.
             is_due: asked about each, where the database alone can't tell.
         """
         removed = 0
@@ -129,8 +138,9 @@ class Maintenance:
             try:
                 if is_due(file_id):
                     removed += dry_run or self._remove(file_id, due, remove)
-            except StorageError as error:
+            except (InvalidKey, StorageError) as error:
                 # The others still go; this one's row is there for the next run.
+                skipped.append(f"file {file_id}")
                 log.warning("cleanup.skipped", file_id=file_id, exc_info=error)
             progress(1)
         return removed
@@ -160,4 +170,4 @@ class Maintenance:
             last = ids[-1]
 
     def _purge(self, file: FileUpload) -> None:
-        self.storage.purge(Key(file.file_key))
+        self.storage.purge(StoredKey(file.file_key))

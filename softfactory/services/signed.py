@@ -9,7 +9,7 @@ from softfactory.clock import Clock
 from softfactory.services.access import refuse_expired
 from softfactory.services.archive import open_object
 from softfactory.storage.base import ObjectInfo, Storage, StoredObject
-from softfactory.storage.keys import Key, is_staging
+from softfactory.storage.keys import Key, StoredKey, is_staging
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class SignedObjects:
     clock: Clock
     restore_days: int
 
-    def open(self, key: Key, *, version_id: str | None = None) -> StoredObject:
+    def open(self, key: StoredKey, *, version_id: str | None = None) -> StoredObject:
         """Open the object, or one version of it; the caller closes it.
 
         Raises:

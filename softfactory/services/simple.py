@@ -2,22 +2,32 @@
 
 import heapq
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from operator import itemgetter
 
-from softfactory.errors import Conflict, InvalidKey, NotFound, ObjectNotFound
+from softfactory.errors import Conflict, InvalidKey, NotFound
 from softfactory.models import FileUpload, User
 from softfactory.services.archive import open_object
 from softfactory.services.arrival import MAX_FORM_SIZE, Arrival
 from softfactory.services.catalog import RACES, Catalog
+from softfactory.services.heads import find_object, is_listed
 from softfactory.services.quotas import Expected
 from softfactory.services.visible import VisibleObjects
 from softfactory.storage.base import MAX_LIST_LIMIT, ObjectSummary, Storage, StoredObject
 from softfactory.storage.disposition import OCTET_STREAM
-from softfactory.storage.keys import Key, check_prefix, clean_filename, is_staging, simple_key
+from softfactory.storage.keys import (
+    StoredKey,
+    check_prefix,
+    clean_filename,
+    forms,
+    is_staging,
+    shown_filename,
+    simple_key,
+)
 
 UNIQUE_BYTES = 6
 """Random bytes before each name: enough that two never meet and nobody guesses one."""
@@ -71,9 +81,9 @@ class Simple:
             NotFound: there is none, for this user.
             RestoreInProgress: it is archived; its restoration runs now.
         """
-        key = self._find(user, name)
+        key = self._find(user, name, self._is_there)
         file = self.catalog.holder(key)
-        filename = file.original_filename if file is not None else key.filename
+        filename = file.original_filename if file is not None else shown_filename(key)
         return open_object(self.storage, key, restore_days=self.restore_days), filename
 
     def delete(self, user: User, name: str) -> str:
@@ -84,7 +94,8 @@ class Simple:
             NotFound: there is none, for this user.
             StorageError: it could not be deleted; it is still there.
         """
-        key = self._find(user, name)
+        # What storage lists can be deleted, also where it can't give the bytes.
+        key = self._find(user, name, partial(is_listed, self.storage))
         self.catalog.delete_one(key)
         return shown_key(user, key)
 
@@ -94,9 +105,13 @@ class Simple:
         Raises:
             InvalidKey: no key can begin with it.
         """
-        check_prefix(prefix)
+        meant = forms(prefix)
+        for form in meant:
+            check_prefix(form)
         streams = [
-            self._walk(user, start, limit, hidden) for start, hidden in _ranges(user, prefix)
+            self._walk(user, start, limit, hidden)
+            for form in meant
+            for start, hidden in _ranges(user, form)
         ]
         merged = heapq.merge(*streams, key=itemgetter(0))
         return [*islice((Listed(key, found) for key, found in merged if found is not None), limit)]
@@ -115,23 +130,16 @@ class Simple:
                 if not found.key.endswith("/") and not (hidden and found.key.startswith(hidden)):
                     yield shown_key(user, found.key), found
 
-    def _find(self, user: User, name: str) -> Key:
+    def _find(self, user: User, name: str, is_there: Callable[[StoredKey], bool]) -> StoredKey:
         """Return the key of the file that ``name`` stands for."""
-        whole = Key(name)
-        candidates = [whole] if user.roots.owns(name) or user.is_admin else []
-        with suppress(InvalidKey):  # Too long behind the root: only the whole key is left.
-            candidates.insert(0, Key(user.roots.home + name))
-        for key in candidates:
-            if not is_staging(key) and self._is_there(key):
+        for key in _candidates(user, name):
+            is_hidden = key.is_folder or is_staging(key)
+            if not is_hidden and is_there(key) and not self.visible.expired([key]):
                 return key
         raise NotFound("File not found.")
 
-    def _is_there(self, key: Key) -> bool:
-        try:
-            self.storage.head(key)
-        except ObjectNotFound:
-            return False
-        return not self.visible.expired([key])
+    def _is_there(self, key: StoredKey) -> bool:
+        return find_object(self.storage, key) is not None
 
     def _reserve(self, user: User, filename: str, expected: Expected) -> FileUpload:
         for _ in range(RACES):
@@ -143,6 +151,20 @@ class Simple:
             if file is not None:
                 return file
         raise Conflict("Too many files of this name at once. Try again.")
+
+
+def _candidates(user: User, name: str) -> Iterator[StoredKey]:
+    """Yield the keys that a client may mean by ``name``, the likeliest first.
+
+    Raises:
+        InvalidKey: no file can have this name.
+    """
+    for form in forms(name):
+        whole = StoredKey(form)
+        with suppress(InvalidKey):  # Too long behind the root: only the whole key is left.
+            yield StoredKey(user.roots.home + form)
+        if user.roots.owns(whole) or user.is_admin:
+            yield whole
 
 
 def shown_key(user: User, key: str) -> str:

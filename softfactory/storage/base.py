@@ -4,6 +4,8 @@
 ``tests/storage``; a promise is written in the docstring of the verb that makes it. For all verbs:
 
 * Keys are opaque. ``a``, ``A`` and ``a/b`` are three objects; no key ever decides a path.
+* What is written is named by a ``Key``; what is there is read, described and deleted by whatever
+  ``StoredKey`` it has.
 * A write is atomic: readers see the whole old object or the whole new one, never a mixture.
 * After a write returns it is durable, and every later read and list on any machine shows it.
 * Memory does not grow with the size of an object.
@@ -19,7 +21,7 @@ from enum import StrEnum
 from typing import BinaryIO, Protocol, Self, runtime_checkable
 
 from softfactory.errors import StorageError, StorageFull
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import Key, StoredKey
 
 MIN_PART_SIZE = 5 * 1024 * 1024
 """Bytes; S3: every part but the last is at least this large (Amazon S3 multipart upload limits)."""
@@ -298,7 +300,7 @@ class Storage(Protocol):
 
     def copy(
         self,
-        source: Key,
+        source: StoredKey,
         target: Key,
         *,
         version_id: str | None = None,
@@ -320,7 +322,7 @@ class Storage(Protocol):
         """
         ...
 
-    def rename(self, source: Key, target: Key) -> ObjectInfo:
+    def rename(self, source: StoredKey, target: Key) -> ObjectInfo:
         """Move an object; at every moment at least one of the two names has the bytes.
 
         Raises:
@@ -329,27 +331,27 @@ class Storage(Protocol):
         """
         ...
 
-    def delete(self, key: Key, *, version_id: str | None = None) -> None:
+    def delete(self, key: StoredKey, *, version_id: str | None = None) -> None:
         """Delete the object, or one version for good; deleting what is not there is no error.
 
         Where versions are kept, deleting the object leaves its versions behind.
         """
         ...
 
-    def delete_many(self, keys: Sequence[Key]) -> list[DeleteFailure]:
+    def delete_many(self, keys: Sequence[StoredKey]) -> list[DeleteFailure]:
         """Delete any number of objects; return those that could not be, empty where all could.
 
         Missing ones count as deleted. One failure does not stop the others.
         """
         ...
 
-    def purge(self, key: Key) -> None:
+    def purge(self, key: StoredKey) -> None:
         """Delete the object with all its versions and markers, for good."""
         ...
 
     # --- reading ------------------------------------------------------------------------------
 
-    def head(self, key: Key, *, version_id: str | None = None) -> ObjectInfo:
+    def head(self, key: StoredKey, *, version_id: str | None = None) -> ObjectInfo:
         """Return what is known of the object (or of one version of it) without its bytes.
 
         Raises:
@@ -357,7 +359,7 @@ class Storage(Protocol):
         """
         ...
 
-    def open(self, key: Key, *, version_id: str | None = None) -> StoredObject:
+    def open(self, key: StoredKey, *, version_id: str | None = None) -> StoredObject:
         """Open the object, or one version of it, for reading.
 
         Raises:
@@ -387,7 +389,7 @@ class Storage(Protocol):
         """
         ...
 
-    def list_versions(self, key: Key) -> list[ObjectVersion]:
+    def list_versions(self, key: StoredKey) -> list[ObjectVersion]:
         """Return the real versions of exactly this key, newest first; delete markers left out.
 
         Where no versions are kept: the object itself, with the version id ``null``, or nothing.
@@ -404,7 +406,7 @@ class Storage(Protocol):
 
     # --- storage class ------------------------------------------------------------------------
 
-    def set_storage_class(self, key: Key, storage_class: StorageClass) -> ObjectInfo:
+    def set_storage_class(self, key: StoredKey, storage_class: StorageClass) -> ObjectInfo:
         """Move the object to another class; its bytes, type and metadata stay.
 
         Raises:
@@ -413,7 +415,7 @@ class Storage(Protocol):
         """
         ...
 
-    def restore(self, key: Key, *, version_id: str | None = None, days: int) -> Restoration:
+    def restore(self, key: StoredKey, *, version_id: str | None = None, days: int) -> Restoration:
         """Start bringing an archived object back for ``days`` days; return how it stands.
 
         Asking again while one runs, or once restored, starts nothing and is no error.
@@ -460,7 +462,7 @@ class Storage(Protocol):
         """
         ...
 
-    def list_parts(self, key: Key, upload_id: str) -> list[PartInfo]:
+    def list_parts(self, key: StoredKey, upload_id: str) -> list[PartInfo]:
         """Return the parts that arrived whole, by number.
 
         Raises:
@@ -480,7 +482,7 @@ class Storage(Protocol):
         """
         ...
 
-    def abort_multipart(self, key: Key, upload_id: str) -> None:
+    def abort_multipart(self, key: StoredKey, upload_id: str) -> None:
         """End the upload and drop its parts; one that is not there is no error."""
         ...
 
@@ -496,7 +498,7 @@ class Storage(Protocol):
 
     def presign_get(
         self,
-        key: Key,
+        key: StoredKey,
         *,
         expires_in: timedelta,
         version_id: str | None = None,

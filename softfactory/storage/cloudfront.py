@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from softfactory.errors import NotConfigured
+from softfactory.storage.keys import url_path
 
 
 class CloudFront:
@@ -54,7 +55,7 @@ class CloudFront:
 
     def url(self, key: str) -> str:
         """Return the object's unsigned URL."""
-        return f"https://{self.domain}/{quote(key)}"
+        return f"https://{self.domain}/{url_path(key)}"
 
     def signed_url(
         self,

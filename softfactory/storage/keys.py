@@ -1,6 +1,7 @@
 """The layout of keys: what a key may be, which roots a user owns, and how each name is built.
 
-Nobody else builds a key. Source of every rule: contracts/README.md, "Keys".
+Nobody else builds a key. The rules are for writing (``Key``); what is there already is addressed by
+whatever name it has (``StoredKey``). Source of every rule: contracts/README.md, "Keys".
 """
 
 import unicodedata
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
+from urllib.parse import quote
 
 from softfactory.errors import InvalidInput, InvalidKey
 
@@ -36,10 +38,46 @@ LAST_CHARACTER = "\U0010ffff"
 """The highest code point: behind a prefix, it stands after every key below that prefix."""
 
 
-class Key(str):
-    """An object's name, valid by construction.
+class StoredKey(str):
+    """The name of an object that may be there, whoever wrote it: what is read, listed and deleted by.
 
-    Valid UTF-8, 1 to 1024 bytes, with no empty, ``.`` or ``..`` segment and no control character.
+    Valid UTF-8, 1 to 1024 bytes (Naming Amazon S3 objects), and nothing else: clients with their
+    own credentials write ``a//b``, ``../x`` and control characters. Such a key is a mere string; it
+    lies below the root that it begins with, and decides no path.
+
+    Raises:
+        InvalidKey: no object can have this name.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, value: str) -> Self:
+        """Return ``value`` as the name of an object, or raise InvalidKey."""
+        _check_text(value, "key")
+        if not value:
+            raise InvalidKey.of("key", "The key is empty.")
+        return super().__new__(cls, value)
+
+    @property
+    def filename(self) -> str:
+        """The last segment; of a folder's marker, the folder's own name without the slash."""
+        return self.removesuffix("/").rsplit("/", 1)[-1]
+
+    @property
+    def folder(self) -> str:
+        """The prefix of the folder that holds it, up to its slash; empty at the top."""
+        return self[: len(self.removesuffix("/")) - len(self.filename)]
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is the name of a folder's marker."""
+        return self.endswith("/")
+
+
+class Key(StoredKey):
+    """The name of an object that may be written.
+
+    A stored key with no empty, ``.`` or ``..`` segment and no control character.
 
     Raises:
         InvalidKey: the string breaks one of these rules.
@@ -50,17 +88,7 @@ class Key(str):
     def __new__(cls, value: str) -> Self:
         """Return ``value`` as a key, or raise InvalidKey."""
         _check(value, segments=value.split("/"))
-        return super().__new__(cls, value)
-
-    @property
-    def filename(self) -> str:
-        """The last segment."""
-        return self.rsplit("/", 1)[-1]
-
-    @property
-    def folder(self) -> str:
-        """Everything up to and including the last slash; empty at the top."""
-        return self[: -len(self.filename)]
+        return str.__new__(cls, value)
 
 
 class FolderKey(Key):
@@ -77,16 +105,6 @@ class FolderKey(Key):
         value = value if value.endswith("/") else value + "/"
         _check(value, segments=value[:-1].split("/"))
         return str.__new__(cls, value)
-
-    @property
-    def filename(self) -> str:
-        """The folder's own name, without the slash."""
-        return self[:-1].rsplit("/", 1)[-1]
-
-    @property
-    def folder(self) -> str:
-        """The prefix of the folder that holds this one; empty at the top."""
-        return self[: -len(self.filename) - 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,14 +199,50 @@ def clean_filename(filename: str) -> str:
     return shortened(name, MAX_FILENAME_BYTES)
 
 
+def shown_filename(key: StoredKey) -> str:
+    """Return what a file of this key is called, where nobody said otherwise."""
+    try:
+        return clean_filename(key.filename)
+    except InvalidInput:
+        return "unnamed"
+
+
 def check_prefix(prefix: str) -> None:
     """Return if keys can begin with ``prefix``, which may end in the midst of a segment.
 
     Raises:
         InvalidKey: none can.
     """
-    *folders, rest = prefix.split("/")
-    _check(prefix, segments=[*folders, ".."] if rest == ".." else folders, name="prefix")
+    _check_text(prefix, "prefix")
+
+
+def forms(text: str) -> list[str]:
+    """Return the names, or prefixes, that a client may mean by ``text``, the likeliest first.
+
+    As it was sent, composed (NFC, as ``clean_filename`` keeps names) and decomposed (NFD, as macOS
+    sends them). Whose they are is to be asked for each: U+212A becomes an ordinary K.
+    """
+    if text.isascii():
+        return [text]
+    return [*dict.fromkeys((text, *(unicodedata.normalize(f, text) for f in ("NFC", "NFD"))))]
+
+
+def url_path(key: str) -> str:
+    """Return ``key`` percent-encoded for the path of a URL, of which no client changes anything.
+
+    Clients resolve ``.`` and ``..`` segments before they send a URL (RFC 3986 section 5.2.4; WHATWG
+    URL: also percent-encoded ones). So the slashes beside them are written %2F: to whoever serves
+    the URL they are slashes all the same.
+    """
+    path = quote(key, safe="/")
+    if not path.startswith(".") and "/." not in path:
+        return path
+    first, *rest = path.split("/")
+    encoded, before = first, first
+    for segment in rest:
+        encoded += ("%2F" if {before, segment} & {".", ".."} else "/") + segment
+        before = segment
+    return encoded
 
 
 def _fit(prefix: str, filename: str) -> Key:
@@ -206,16 +260,20 @@ def shortened(filename: str, room: int) -> str:
     return kept.decode(errors="ignore") + suffix
 
 
-def _check(value: str, *, segments: list[str], name: str = "key") -> None:
+def _check(value: str, *, segments: list[str]) -> None:
+    _check_text(value, "key")
+    if any(unicodedata.category(c) == "Cc" for c in value):
+        raise InvalidKey.of("key", "The key has a control character in it.")
+    if any(c in value for c in NOT_IN_XML):
+        raise InvalidKey.of("key", "The key has a character that is none (U+FFFE, U+FFFF).")
+    if any(segment in ("", ".", "..") for segment in segments):
+        raise InvalidKey.of("key", "The key has an empty, '.' or '..' segment.")
+
+
+def _check_text(value: str, name: str) -> None:
     try:
         encoded = value.encode()
     except UnicodeEncodeError as error:
         raise InvalidKey.of(name, f"The {name} is not valid UTF-8.") from error
     if len(encoded) > MAX_KEY_BYTES:
         raise InvalidKey.of(name, f"The {name} is longer than {MAX_KEY_BYTES} bytes.")
-    if any(unicodedata.category(c) == "Cc" for c in value):
-        raise InvalidKey.of(name, f"The {name} has a control character in it.")
-    if any(c in value for c in NOT_IN_XML):
-        raise InvalidKey.of(name, f"The {name} has a character that is none (U+FFFE, U+FFFF).")
-    if any(segment in ("", ".", "..") for segment in segments):
-        raise InvalidKey.of(name, f"The {name} has an empty, '.' or '..' segment.")

@@ -9,13 +9,13 @@ from functools import lru_cache, partial
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Any
-from urllib.parse import quote
 
 from itsdangerous import Signer
 
 from softfactory.clock import Clock, utc_now
 from softfactory.errors import InvalidInput, InvalidSignature, SignatureExpired
 from softfactory.storage.base import SignedUrl, size_of_part
+from softfactory.storage.keys import url_path
 
 MAX_EXPIRY = timedelta(days=7)
 """S3: a SigV4 presigned URL lives at most seven days."""
@@ -25,7 +25,7 @@ BaseUrl = str | Callable[[], str]
 
 _SALT = b"softfactory.storage.media"
 _encode = json.JSONEncoder(separators=(",", ":")).encode
-_quoted = lru_cache(maxsize=1024)(quote)
+_quoted = lru_cache(maxsize=1024)(url_path)
 
 _LONG = 1024
 """Bytes of a payload from which on it is compressed: a name percent-encoded becomes half as long."""

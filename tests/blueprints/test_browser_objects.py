@@ -240,10 +240,9 @@ def test_someone_elses_object_is_403_but_not_for_administrators(
 
 
 @pytest.mark.light
-@pytest.mark.parametrize("name", ["../x", "a//b", "a/./b", "a\n", "x" * 1024])
-def test_what_is_no_key_is_400(alice: Caller, name: str) -> None:
+def test_what_is_no_key_is_400(alice: Caller) -> None:
     for call in (link, metadata, versions):
-        answer = call(alice, root(alice) + name)
+        answer = call(alice, root(alice) + "x" * 1024)
 
         assert answer.status_code == 400
         assert "key" in answer.get_json()["errors"]

@@ -319,9 +319,8 @@ def test_a_number_that_is_not_positive_is_400(alice: Caller, max_keys: str) -> N
 
 
 @pytest.mark.light
-@pytest.mark.parametrize("prefix", ["../", "a/../b", "/", "a//", "a\n"])
-def test_a_prefix_that_no_key_can_have_is_400(alice: Caller, prefix: str) -> None:
-    answer = alice.get("/s3/list/", query_string={"prefix": prefix})
+def test_a_prefix_that_no_key_can_have_is_400(alice: Caller) -> None:
+    answer = alice.get("/s3/list/", query_string={"prefix": "x" * 1025})
 
     assert refused(answer, 400, "VALIDATION_ERROR")
 

@@ -90,6 +90,7 @@ def test_a_tidy_house_has_nothing_to_clean(cleanup: Cleanup, alice: Caller) -> N
         "noncurrent_versions": 0,
         "spent_codes": 0,
         "dead_sessions": 0,
+        "skipped": [],
         "dry_run": False,
     }
 

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from softfactory.errors import ObjectNotFound
+from softfactory.errors import ObjectNotFound, StorageError
 from softfactory.http.extensions import db
 from softfactory.http.runtime import runtime
 from softfactory.http.services import catalog, reconciliation
@@ -27,11 +27,12 @@ from tests.doubles import FailingStorage, FakeClock
 from tests.stacks import both_databases, both_storages
 
 Reconcile = Callable[..., tuple[int, dict[str, Any]]]
-IN_ORDER = {
+IN_ORDER: dict[str, Any] = {
     "objects_without_row": [],
     "rows_without_object": [],
     "size_mismatches": [],
     "wrong_totals": [],
+    "unreadable": [],
     "fixed": 0,
 }
 
@@ -228,13 +229,79 @@ def test_the_object_of_a_failed_upload_gets_a_row_of_its_own(
 
 
 @pytest.mark.parametrize("storage_settings", ["s3-moto"], indirect=True)
-@pytest.mark.parametrize("key", ["alice//a", "alice/../a", "/a", "alice/\x01", "alice/\0"])
-def test_an_object_that_no_file_can_be_called_is_reported(
+@pytest.mark.parametrize("key", ["/a", "//", "alice/\0"])
+def test_an_object_that_no_row_can_have_is_reported(
     app: Flask, reconcile: Reconcile, storage: Any, alice: Caller, key: str
+) -> None:
+    storage.client.put_object(Bucket="softfactory-test", Key=f"{key}a", Body=b"a")
+
+    assert reconcile("--fix") == (1, found(objects_without_row=[f"{key}a"]))
+
+
+@pytest.mark.parametrize("storage_settings", ["s3-moto"], indirect=True)
+@pytest.mark.parametrize(
+    ("key", "filename"),
+    [
+        ("alice//a", "a"),
+        ("alice/../a", "a"),
+        ("alice/./.", "unnamed"),
+        ("alice/\x01ctl", "ctl"),
+        ("alice/a\tb\nc", "abc"),
+        ("alice/a\ufffe", "a"),
+    ],
+)
+def test_an_object_that_no_file_may_be_called_gets_its_row_all_the_same(
+    app: Flask, reconcile: Reconcile, storage: Any, alice: Caller, key: str, filename: str
 ) -> None:
     storage.client.put_object(Bucket="softfactory-test", Key=key, Body=b"a")
 
-    assert reconcile("--fix") == (1, found(objects_without_row=[key]))
+    assert reconcile("--fix") == (0, found(objects_without_row=[key], fixed=1))
+    assert reconcile() == (0, IN_ORDER)
+    (file,) = alice.get("/api/files").get_json()["files"]
+    assert (file["file_key"], file["original_filename"]) == (key, filename)
+
+
+@both_storages
+def test_an_object_named_as_a_root_hides_nothing_below_it(
+    reconcile: Reconcile, storage: Storage, alice: Caller
+) -> None:
+    for key in ("alice", "alice/a"):
+        storage.put(Key(key), [b"a"])
+
+    assert reconcile("--fix") == (1, found(objects_without_row=["alice", "alice/a"], fixed=1))
+
+
+@both_storages
+@pytest.mark.parametrize("has_row", [True, False])
+def test_an_object_that_storage_cannot_answer_for_stops_no_other(
+    make_app: Callable[..., Flask],
+    app: Flask,
+    storage: Storage,
+    alice: Caller,
+    *,
+    has_row: bool,
+) -> None:
+    key = uploaded(alice) if has_row else str(storage.put(Key("alice/locked"), [b"a"]).key)
+    if has_row:
+        change(app, key, file_size=1)
+    storage.put(Key("alice/z"), [b"a"])
+
+    class Locked:
+        """A storage with an object that only its client can read, as S3's SSE-C makes them."""
+
+        def __getattr__(self, verb: str) -> Any:
+            return getattr(storage, verb)
+
+        def head(self, asked: Key, **options: Any) -> Any:
+            if asked == key:
+                raise StorageError
+            return storage.head(asked, **options)
+
+    ran = make_app(storage=Locked()).test_cli_runner()
+    answer = ran.invoke(args=["files", "reconcile", "--fix", "--json"])
+
+    expected = found(objects_without_row=["alice/z"], unreadable=[key], fixed=1)
+    assert (answer.exit_code, json.loads(answer.stdout)) == (1, expected)
 
 
 # --- rows without an object -------------------------------------------------------------------

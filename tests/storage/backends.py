@@ -34,9 +34,10 @@ from softfactory.errors import (
     UploadNotFound,
 )
 from softfactory.storage.base import Storage
-from softfactory.storage.keys import FolderKey, Key
+from softfactory.storage.keys import FolderKey, Key, StoredKey
 from softfactory.storage.local import LocalStorage
 from softfactory.storage.s3 import S3Storage
+from softfactory.storage.s3.xml_text import is_sayable, read_any_key, restored
 from softfactory.storage.signing import UrlSigner
 
 if TYPE_CHECKING:
@@ -141,19 +142,20 @@ class SignedDoor:
         """Check the token, then read or write."""
         parts = urlsplit(url)
         path = unquote(parts.path).removeprefix("/media/")
-        key = FolderKey(path) if path.endswith("/") else Key(path)
+        key = StoredKey(path)
         token = parse_qs(parts.query).get("token", [""])[0]
         try:
             claims = self._signer.verify(token, method=method, key=key)
             if method == "GET":
                 return self._get(key, claims, (headers or {}).get("Range"))
-            return self._put(key, claims, body)
+            written = FolderKey(path) if key.is_folder else Key(path)
+            return self._put(written, claims, body)
         except InvalidSignature:
             return Answer(403, b"")
         except ObjectNotFound:
             return Answer(404, b"")
 
-    def _get(self, key: Key, claims: Mapping[str, Any], byte_range: str | None) -> Answer:
+    def _get(self, key: StoredKey, claims: Mapping[str, Any], byte_range: str | None) -> Answer:
         first, last = (byte_range or "bytes=0-").removeprefix("bytes=").split("-")
         with self._storage.open(key, version_id=claims.get("version_id")) as stored:
             body = b"".join(stored.chunks(int(first), int(last) + 1 if last else None))
@@ -261,7 +263,7 @@ class S3Backend(Backend):
         return frozenset(
             [f"version {v['Key']} {v['VersionId']}" for v in page.get("Versions", [])]
             + [f"marker {m['Key']} {m['VersionId']}" for m in page.get("DeleteMarkers", [])]
-            + [f"upload {u['Key']} {u['UploadId']}" for u in uploads]
+            + [f"upload {restored(u['Key'])} {u['UploadId']}" for u in uploads]
         )
 
     def pass_a_moment(self) -> datetime:
@@ -279,7 +281,7 @@ class S3Backend(Backend):
             key, _, number = rest.rpartition(" ")
             if kind == "upload":
                 self.client.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=number)
-            elif any(c in key for c in "\ufffe\uffff"):  # XML cannot say these
+            elif not is_sayable(key):
                 self.client.delete_object(Bucket=self.bucket, Key=key, VersionId=number)
             else:
                 objects.append({"Key": key, "VersionId": number})
@@ -408,7 +410,7 @@ def make_bucket(client: "S3Client", bucket: str, *, versioning: bool) -> None:
 @lru_cache(maxsize=1)
 def rgw_client() -> "S3Client":
     """Return a client of its own for looking behind the interface."""
-    return boto3.client(
+    client: S3Client = boto3.client(
         "s3",
         region_name="us-east-1",
         endpoint_url=RGW_ENDPOINT,
@@ -416,6 +418,8 @@ def rgw_client() -> "S3Client":
         aws_secret_access_key=RGW_SECRET_ACCESS_KEY,
         config=Config(s3={"addressing_style": "path"}),
     )
+    read_any_key(client)
+    return client
 
 
 def rgw_answers() -> bool:

@@ -16,7 +16,7 @@ from softfactory.http.schemas import BYTES
 from softfactory.http.send import send_object
 from softfactory.http.services import part_receiver, signed_objects
 from softfactory.storage.disposition import content_disposition
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import Key, StoredKey, shown_filename
 
 blueprint = Blueprint("media", __name__, url_prefix="/media", description="Signed object URLs")
 
@@ -28,10 +28,10 @@ blueprint = Blueprint("media", __name__, url_prefix="/media", description="Signe
 def get_object(key: str) -> Response:
     """Give the bytes of an object to whoever has its signed URL."""
     claims = _signed_claims(key)
-    stored = signed_objects().open(Key(key), version_id=claims.get("version_id"))
+    stored = signed_objects().open(StoredKey(key), version_id=claims.get("version_id"))
     content_type = claims.get("content_type") or stored.info.content_type
     disposition = claims.get("content_disposition") or content_disposition(
-        Key(key).filename, content_type
+        shown_filename(StoredKey(key)), content_type
     )
     return send_object(stored, content_type=content_type, disposition=disposition)
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import structlog
 
-from softfactory.errors import Conflict, InvalidKey, ObjectNotFound
+from softfactory.errors import Conflict, ObjectNotFound
 from softfactory.models import User
 from softfactory.services.access import require_key
-from softfactory.services.browser.names import object_key
+from softfactory.services.browser.names import folder_key
 from softfactory.services.catalog import Catalog
 from softfactory.services.visible import VisibleObjects
-from softfactory.storage.base import ObjectSummary, Storage
-from softfactory.storage.keys import FolderKey, Key
+from softfactory.storage.base import Storage
+from softfactory.storage.keys import StoredKey
 
 MARKER_TYPE = "application/x-directory"
 """What S3 clients give the empty object that stands for a folder."""
@@ -37,18 +37,18 @@ class Folders:
             InvalidKey: no folder can have this name.
             PermissionDenied: it lies outside the user's roots.
         """
-        folder = object_key(FolderKey(prefix))
+        folder = folder_key(prefix)
         require_key(user, folder, to_write=True)
         try:
             self.storage.head(folder)
         except ObjectNotFound:
             self.storage.put(folder, (), content_type=MARKER_TYPE)
 
-    def exists(self, folder: Key) -> bool:
+    def exists(self, folder: StoredKey) -> bool:
         """Whether there is a marker, or something below."""
         return any(self.visible.pages(folder, limit=A_FEW))
 
-    def require_empty(self, folder: Key) -> None:
+    def require_empty(self, folder: StoredKey) -> None:
         """Return if nothing but the marker is there.
 
         Raises:
@@ -57,35 +57,22 @@ class Folders:
         if any(self.visible.pages(folder, start_after=folder, limit=A_FEW)):
             raise Conflict('The folder is not empty. Send "recursive": true to delete all of it.')
 
-    def delete(self, folder: Key, *, recursive: bool) -> None:
+    def delete(self, folder: StoredKey, *, recursive: bool) -> None:
         """Delete the folder: its marker alone, or with all that lies below, rows too.
 
         Raises:
-            Conflict: it is not empty, and ``recursive`` is False; or someone's own S3 client put
-                names into it that this service does not take. The rest is gone.
+            Conflict: it is not empty, and ``recursive`` is False.
             StorageError: something could not be deleted; that is still there.
         """
         if not recursive:
             self.require_empty(folder)
             self._delete([folder])
             return
-        odd = 0
         for page in self.visible.pages(folder):
-            keys = [key for found in page if (key := _key(found)) is not None]
-            odd += len(page) - len(keys)
-            if keys:
-                self._delete(keys)
-        if odd:
-            raise Conflict(f"{odd} objects are left whose names only an S3 client can delete.")
+            if page:
+                self._delete([StoredKey(found.key) for found in page])
 
-    def _delete(self, keys: list[Key]) -> None:
+    def _delete(self, keys: list[StoredKey]) -> None:
         if failures := self.catalog.delete_many(keys):
             log.error("folder.delete_failed", failed=len(failures))
             raise failures[0].error
-
-
-def _key(found: ObjectSummary) -> Key | None:
-    try:
-        return object_key(found.key)
-    except InvalidKey:
-        return None

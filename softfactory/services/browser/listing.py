@@ -4,14 +4,14 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Self
 
 from softfactory.models import User
 from softfactory.services.access import require_key
 from softfactory.services.visible import VisibleObjects
 from softfactory.storage.base import ObjectSummary
-from softfactory.storage.keys import check_prefix
+from softfactory.storage.keys import check_prefix, forms
 
 DELIMITER = "/"
 
@@ -78,7 +78,14 @@ class Listing:
             InvalidKey: nothing can have this prefix.
             PermissionDenied: it lies outside the user's roots; administrators read everywhere.
         """
-        prefix = self._allowed(user, prefix)
+        *others, last = self._allowed(user, prefix)
+        for form in others:
+            page = self._page(form, cursor=cursor, limit=limit)
+            if page.entries or page.cursor:
+                return page
+        return self._page(last, cursor=cursor, limit=limit)
+
+    def _page(self, prefix: str, *, cursor: str | None, limit: int) -> EntryPage:
         # A folder's own marker has the folder's key, and stands before all that is in it.
         after: str | None = cursor or (prefix if prefix.endswith(DELIMITER) else "")
         entries: list[Entry] = []
@@ -101,8 +108,11 @@ class Listing:
         Raises:
             InvalidKey, PermissionDenied: as ``page``.
         """
-        prefix = self._allowed(user, prefix)
-        return [*islice(self._matches(prefix, _folded(query)), MAX_RESULTS)]
+        wanted = _folded(query)
+        matches = chain.from_iterable(
+            self._matches(form, wanted) for form in self._allowed(user, prefix)
+        )
+        return [*islice(matches, MAX_RESULTS)]
 
     def _matches(self, prefix: str, wanted: str) -> Iterator[Entry]:
         after = prefix if prefix.endswith(DELIMITER) else ""
@@ -112,12 +122,15 @@ class Listing:
                 if wanted in _folded(name):
                     yield Entry.of(found)
 
-    def _allowed(self, user: User, prefix: str | None) -> str:
+    def _allowed(self, user: User, prefix: str | None) -> list[str]:
+        """Return the prefixes that are meant, the likeliest first."""
         if prefix is None or (prefix == "" and not user.is_admin):
-            return user.roots.browser
-        check_prefix(prefix)
-        require_key(user, prefix)
-        return prefix
+            return [user.roots.browser]
+        meant = forms(prefix)
+        for form in meant:
+            check_prefix(form)
+            require_key(user, form)
+        return meant
 
 
 def _folded(text: str) -> str:

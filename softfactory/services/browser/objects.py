@@ -1,23 +1,24 @@
 """One object of the browser: put, linked, described, and its versions."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from softfactory.clock import Clock
-from softfactory.errors import Conflict, NotFound
+from softfactory.errors import Conflict, NotFound, ObjectNotFound
 from softfactory.models import FileUpload, UploadStatus, User
 from softfactory.services.access import require_key
 from softfactory.services.archive import refuse_archived
 from softfactory.services.arrival import MAX_FORM_SIZE, Arrival
-from softfactory.services.browser.names import file_key, object_key
+from softfactory.services.browser.names import file_key, stored_file_key, stored_key
 from softfactory.services.catalog import RACES, Catalog
 from softfactory.services.links import Links
 from softfactory.services.quotas import Expected
 from softfactory.services.visible import VisibleObjects
 from softfactory.storage.base import ObjectInfo, ObjectVersion, Storage
 from softfactory.storage.disposition import OCTET_STREAM
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import Key, StoredKey, forms, shown_filename
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +73,14 @@ class Objects:
             NotFound: no such object or version, or its file has expired.
             RestoreInProgress: it is archived; its restoration runs now.
         """
-        key = file_key(name)
-        info = self._head(user, key, version_id)
+        key, info = self._head(user, map(stored_file_key, forms(name)), version_id)
         refuse_archived(self.storage, key, info, restore_days=self.restore_days)
         file = self.catalog.holder(key)
         ends_at = file.expires_at if file is not None else None
         link = self.links.sign(
             key,
             self.url_lifetime,
-            filename=file.original_filename if file is not None else key.filename,
+            filename=file.original_filename if file is not None else shown_filename(key),
             content_type=info.content_type,
             ends_at=ends_at,
             version_id=version_id,
@@ -93,19 +93,33 @@ class Objects:
         Raises:
             NotFound: no such object or version, or its file has expired.
         """
-        return self._head(user, object_key(name), version_id)
+        _, info = self._head(user, map(stored_key, forms(name)), version_id)
+        return info
 
     def versions(self, user: User, name: str) -> list[ObjectVersion]:
         """Return the real versions, newest first, also of what was deleted; maybe none."""
-        key = object_key(name)
-        require_key(user, key)
-        return [] if self.visible.expired([key]) else self.storage.list_versions(key)
+        for key in map(stored_key, forms(name)):
+            require_key(user, key)
+            found = [] if self.visible.expired([key]) else self.storage.list_versions(key)
+            if found:
+                return found
+        return []
 
-    def _head(self, user: User, key: Key, version_id: str | None) -> ObjectInfo:
-        require_key(user, key)
-        if self.visible.expired([key]):
+    def _head(
+        self, user: User, keys: Iterable[StoredKey], version_id: str | None
+    ) -> tuple[StoredKey, ObjectInfo]:
+        """Return the first of ``keys`` that is there, and what is known of it."""
+        expired = False
+        for key in keys:
+            require_key(user, key)
+            if self.visible.expired([key]):
+                expired = True
+                continue
+            with suppress(ObjectNotFound):
+                return key, self.storage.head(key, version_id=version_id)
+        if expired:
             raise NotFound("File not found: it has expired.")
-        return self.storage.head(key, version_id=version_id)
+        raise ObjectNotFound
 
     def _place(self, user: User, key: Key, expected: Expected) -> FileUpload:
         """Return the row that the bytes go to: the one that has the key, or a new one."""

@@ -9,11 +9,11 @@ from sqlalchemy.exc import IntegrityError
 from softfactory.errors import Conflict
 from softfactory.models import FileUpload, UploadStatus
 from softfactory.services.catalog.rows import RACES, Rows
-from softfactory.services.heads import head_each
+from softfactory.services.heads import Heads, head_each
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import ObjectInfo
 from softfactory.storage.disposition import OCTET_STREAM
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import StoredKey, shown_filename
 
 
 class Adopting(Rows):
@@ -21,7 +21,7 @@ class Adopting(Rows):
 
     __slots__ = ()
 
-    def adopt(self, user_id: int, key: Key, *, filename: str | None = None) -> FileUpload:
+    def adopt(self, user_id: int, key: StoredKey, *, filename: str | None = None) -> FileUpload:
         """Make the row of ``key`` say what storage says, inserting it where there is none.
 
         Raises:
@@ -32,7 +32,7 @@ class Adopting(Rows):
                 with write(self.session):
                     file = self.holder(key, lock=True)
                     if file is None:
-                        file = self._new(user_id, key, filename or key.filename)
+                        file = self._new(user_id, key, filename or shown_filename(key))
                     info = self.storage.head(key)
                     if file.etag != info.etag:
                         file.expires_at = None  # it was said of the bytes before these
@@ -45,11 +45,12 @@ class Adopting(Rows):
         raise Conflict("Too many changes to this key at once. Try again.")
 
     def adopt_unknown(
-        self, owners: Mapping[Key, int], *, pool: Executor, dry_run: bool = False
-    ) -> list[Key]:
-        """Give objects that no row knows their rows, in one transaction; return their keys.
+        self, owners: Mapping[StoredKey, int], *, pool: Executor, dry_run: bool = False
+    ) -> Heads:
+        """Give objects that no row knows their rows, in one transaction; return what they are.
 
-        Left out is what a row has the key of, and what is no longer there.
+        Left out is what a row has the key of, what is no longer there, and what storage cannot
+        answer for, which is told apart.
 
         Args:
             owners: the id of the user that each object is to belong to.
@@ -63,15 +64,18 @@ class Adopting(Rows):
                 [
                     FileUpload(
                         **self._pending(
-                            owners[key], key, filename=key.filename, content_type=OCTET_STREAM
+                            owners[key],
+                            key,
+                            filename=shown_filename(key),
+                            content_type=OCTET_STREAM,
                         )
                     )
                     for key in sorted(owners)
                 ]
             )
-            infos = head_each(pool, self.storage, [Key(file.file_key) for file in files])
+            heads = head_each(pool, self.storage, [StoredKey(file.file_key) for file in files])
             for file in files:
-                info = infos.get(file.file_key)
+                info = heads.infos.get(file.file_key)
                 if info is None:
                     self.session.delete(file)
                 else:
@@ -79,7 +83,7 @@ class Adopting(Rows):
                     file.uploaded_at = info.last_modified
             if dry_run:
                 self.session.rollback()
-        return [Key(key) for key in infos]
+        return heads
 
     def finish(self, file_id: int, info: ObjectInfo) -> FileUpload | None:
         """Complete the row of an upload that holds its key and whose object is there now.

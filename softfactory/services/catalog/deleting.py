@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from softfactory.models import FileUpload, MultipartUpload, UploadStatus
-from softfactory.services.access import holds_its_key, owner_of
+from softfactory.services.access import askable, holds_its_key, owner_of
 from softfactory.services.catalog.rows import Rows
 from softfactory.services.generations import touch
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import DeleteFailure
-from softfactory.storage.keys import Key, is_staging, root_of
+from softfactory.storage.keys import StoredKey, is_staging, root_of
 
 
 class Deleting(Rows):
@@ -18,7 +18,7 @@ class Deleting(Rows):
 
     __slots__ = ()
 
-    def delete(self, file: FileUpload, *, key: Key | None = None) -> bool:
+    def delete(self, file: FileUpload, *, key: StoredKey | None = None) -> bool:
         """Delete the file, row and object; False where somebody else just did.
 
         Args:
@@ -38,10 +38,10 @@ class Deleting(Rows):
             self.session.delete(locked)
             self.session.flush()
             if is_completed:
-                self.storage.delete(Key(locked.file_key))
+                self.storage.delete(StoredKey(locked.file_key))
             return True
 
-    def delete_one(self, key: Key) -> None:
+    def delete_one(self, key: StoredKey) -> None:
         """Delete one object, and its row where it is a file; as ``delete_many``.
 
         Raises:
@@ -50,7 +50,7 @@ class Deleting(Rows):
         for failure in self.delete_many([key]):
             raise failure.error
 
-    def delete_many(self, keys: Sequence[Key]) -> list[DeleteFailure]:
+    def delete_many(self, keys: Sequence[StoredKey]) -> list[DeleteFailure]:
         """Delete any number of objects and the rows of those that are files; return failures.
 
         Missing ones count as deleted. What could not be deleted keeps its row; multipart uploads
@@ -58,7 +58,9 @@ class Deleting(Rows):
         """
         with write(self.session):
             # In one order, so that two of these at once never wait for each other.
-            query = select(FileUpload).where(FileUpload.file_key.in_(keys), holds_its_key())
+            query = select(FileUpload).where(
+                FileUpload.file_key.in_(askable(keys)), holds_its_key()
+            )
             query = query.where(FileUpload.status != UploadStatus.UPLOADING.value)
             rows = self.session.scalars(query.order_by(FileUpload.id).with_for_update()).all()
             failures = self.storage.delete_many(keys)
@@ -72,7 +74,7 @@ class Deleting(Rows):
                     touch(self.session, owner.id)
         return failures
 
-    def evict_expired(self, key: Key) -> None:
+    def evict_expired(self, key: StoredKey) -> None:
         """Remove for good, with all its versions, a file at ``key`` that has expired."""
         with write(self.session):
             self._evict_expired(key)
@@ -83,15 +85,15 @@ class Deleting(Rows):
         Its row is locked by the caller's transaction, and stays.
         """
         if is_staging(file.staging_key or ""):
-            self.storage.purge(Key(file.staging_key or ""))
+            self.storage.purge(StoredKey(file.staging_key or ""))
             return
         upload_id = self.session.scalar(
             select(MultipartUpload.upload_id).where(MultipartUpload.file_id == file.id)
         )
         if upload_id is not None:
-            self.storage.abort_multipart(Key(file.file_key), upload_id)
+            self.storage.abort_multipart(StoredKey(file.file_key), upload_id)
         if file.status in (UploadStatus.PENDING.value, UploadStatus.UPLOADING.value):
-            key = Key(file.staging_key or file.file_key)
+            key = StoredKey(file.staging_key or file.file_key)
             versions = self.storage.list_versions(key)
             if versions and versions[0].is_latest:
                 self.storage.delete(key, version_id=versions[0].version_id)

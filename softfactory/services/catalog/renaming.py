@@ -9,7 +9,7 @@ from softfactory.services.catalog.rows import Rows
 from softfactory.services.heads import find_object
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import ObjectInfo
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import Key, StoredKey
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ class Renaming(Rows):
             StorageError: the file is still there by its old name, and the new one free.
         """
         taken = Conflict(f"There is already a file named {filename}. Choose another name.")
-        object_id, source = file.object_id, Key(file.file_key)
+        object_id, source = file.object_id, StoredKey(file.file_key)
         try:
             with write(self.session):
                 locked = self._lock_same(object_id)
@@ -46,7 +46,7 @@ class Renaming(Rows):
         except IntegrityError as error:
             raise taken from error
 
-    def _move(self, source: Key, target: Key) -> ObjectInfo:
+    def _move(self, source: StoredKey, target: Key) -> ObjectInfo:
         """Rename the object; where storage fails half-way, finish or undo what it began.
 
         ``target`` was free, and the caller holds the row that has it now.
@@ -63,6 +63,6 @@ class Renaming(Rows):
 
     def _drop(self, copy: ObjectInfo) -> None:
         try:
-            self.storage.delete(Key(copy.key), version_id=copy.version_id)
+            self.storage.delete(StoredKey(copy.key), version_id=copy.version_id)
         except StorageError as error:  # the rename's own error is the one to report
             log.warning("rename.copy_left", key=copy.key, exc_info=error)

@@ -13,7 +13,7 @@ from softfactory.services.access import holds_its_key
 from softfactory.services.content_types import category_of
 from softfactory.services.quotas import Quotas
 from softfactory.storage.base import ObjectInfo, Storage, StorageClass
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import StoredKey
 
 RACES = 5
 """How often a change is tried again after another one took the key in between."""
@@ -63,7 +63,7 @@ class Rows:
         }
 
     def _pending(
-        self, user_id: int, key: Key, *, filename: str, content_type: str
+        self, user_id: int, key: StoredKey, *, filename: str, content_type: str
     ) -> dict[str, Any]:
         """Return a row that will hold ``key`` while its object is not known yet, by column."""
         now = self.clock()
@@ -81,7 +81,7 @@ class Rows:
             "last_activity_at": now,
         }
 
-    def _new(self, user_id: int, key: Key, filename: str) -> FileUpload:
+    def _new(self, user_id: int, key: StoredKey, filename: str) -> FileUpload:
         file = FileUpload(user_id=user_id, file_key=key, original_filename=filename)
         self.session.add(file)
         return file
@@ -91,7 +91,7 @@ class Rows:
         query = select(FileUpload).where(FileUpload.object_id == object_id)
         return self.session.scalar(query.with_for_update())
 
-    def _evict_expired(self, key: Key) -> None:
+    def _evict_expired(self, key: StoredKey) -> None:
         """Remove for good what has expired at ``key``, which is free from then on."""
         file = self.holder(key, lock=True)
         if file is not None and file.expires_at and file.expires_at <= self.clock():

@@ -1,6 +1,7 @@
 """Confirming uploads: what was sent is compared with what was declared, and becomes the file."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -23,7 +24,7 @@ from softfactory.services.drive.taking_over import NOT_ARRIVED, UNKNOWN, TakeOve
 from softfactory.services.heads import find_object
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import Storage
-from softfactory.storage.keys import Key, is_staging
+from softfactory.storage.keys import Key, forms, is_staging
 
 log = structlog.get_logger(__name__)
 
@@ -93,6 +94,13 @@ class Confirmations:
 
     def _find(self, user: User, key: str) -> FileUpload | None:
         """Return the upload that ``key`` means; None where it was confirmed before."""
+        *others, last = forms(key)
+        for form in others:
+            with suppress(NotFound):
+                return self._find_exactly(user, form)
+        return self._find_exactly(user, last)
+
+    def _find_exactly(self, user: User, key: str) -> FileUpload | None:
         mine = select(FileUpload).where(FileUpload.user_id == user.id)
         if is_staging(key):
             upload = self.session.scalar(mine.where(FileUpload.staging_key == key))

@@ -18,7 +18,7 @@ from softfactory.services.generations import touch
 from softfactory.services.links import Links
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import ObjectInfo, Storage, StorageClass, StoredObject
-from softfactory.storage.keys import Key, clean_filename
+from softfactory.storage.keys import Key, StoredKey, clean_filename, forms
 
 RESTORING = "File restoration initiated. Try changing the tier again after restoration is complete."
 
@@ -173,7 +173,7 @@ class DriveFiles:
     def _give_up(self, user: User, key: str) -> bool:
         """Drop the open uploads of this key, with what was sent; False where there are none."""
         owner = (owner_of(self.session, key) if user.is_admin else None) or user
-        waiting = OpenUploads(self.session).known_as(owner.id, key)
+        waiting = OpenUploads(self.session).known_as(owner.id, forms(key))
         return sum(self.catalog.delete(upload) for upload in waiting) > 0
 
     def _head(self, located: Located) -> ObjectInfo:
@@ -182,7 +182,7 @@ class DriveFiles:
         except ObjectNotFound as error:
             raise NotFound(NO_FILE) from error
 
-    def _lock(self, file_id: int, key: Key) -> FileUpload:
+    def _lock(self, file_id: int, key: StoredKey) -> FileUpload:
         """Return the row, held until the transaction ends, of a file found by this key before."""
         query = select(FileUpload).where(FileUpload.id == file_id, FileUpload.file_key == key)
         locked = self.session.scalar(query.with_for_update())

@@ -20,7 +20,7 @@ from softfactory.services.access import (
 from softfactory.services.content_types import category_of
 from softfactory.services.drive.entries import NO_FILE
 from softfactory.storage.base import Storage
-from softfactory.storage.keys import Key, is_staging
+from softfactory.storage.keys import StoredKey, forms, is_staging, shown_filename
 
 MAX_NAME = 65
 """Characters of a username and the dash behind it (contracts: Keys)."""
@@ -38,7 +38,7 @@ class Located:
         file: its row or, where it has none, a stand-in that no session knows.
     """
 
-    key: Key
+    key: StoredKey
     file: FileUpload
     has_row: bool
 
@@ -84,12 +84,17 @@ class Finder:
         return located
 
     def _by_key(self, user: User, text: str) -> Located | None:
+        """Return the file of this key, as it was sent or in another form of the same letters."""
+        found = (self._by_exact_key(user, form) for form in forms(text))
+        return next((located for located in found if located is not None), None)
+
+    def _by_exact_key(self, user: User, text: str) -> Located | None:
         try:
-            key = Key(text)
+            key = StoredKey(text)
             require_key(user, key)
         except (InvalidKey, PermissionDenied):
             return None
-        if "/" not in key or is_staging(key):
+        if "/" not in key or key.is_folder or is_staging(key):
             return None
         file = self.session.scalar(
             select(FileUpload).where(FileUpload.file_key == key, holds_its_key())
@@ -130,9 +135,9 @@ class Finder:
                 require_reach(user, file)
         except PermissionDenied:
             return None
-        return None if file is None else Located(Key(file.file_key), file, has_row=True)
+        return None if file is None else Located(StoredKey(file.file_key), file, has_row=True)
 
-    def _without_row(self, user: User, key: Key) -> Located | None:
+    def _without_row(self, user: User, key: StoredKey) -> Located | None:
         """Return the object that others put there, as a file that no session knows."""
         owner = user if user.roots.owns(key) else owner_of(self.session, key)
         try:
@@ -142,7 +147,7 @@ class Finder:
         file = FileUpload(
             user_id=owner.id if owner else None,
             file_key=key,
-            original_filename=key.filename,
+            original_filename=shown_filename(key),
             file_size=info.size,
             content_type=info.content_type,
             category=category_of(info.content_type),

@@ -20,9 +20,11 @@ class OpenUploads:
         """Return the uploads that are to become the file of ``key``, the oldest first."""
         return self._all(user_id, FileUpload.file_key == key)
 
-    def known_as(self, user_id: int, key: str) -> list[FileUpload]:
-        """Return those, and the one whose bytes wait at ``key``."""
-        return self._all(user_id, or_(FileUpload.file_key == key, FileUpload.staging_key == key))
+    def known_as(self, user_id: int, keys: Sequence[str]) -> list[FileUpload]:
+        """Return those that are to become one of ``keys``, or whose bytes wait at one of them."""
+        return self._all(
+            user_id, or_(FileUpload.file_key.in_(keys), FileUpload.staging_key.in_(keys))
+        )
 
     def awaited_keys(self, user_id: int, keys: Sequence[str]) -> set[str]:
         """Return those of ``keys`` that some upload is to become."""

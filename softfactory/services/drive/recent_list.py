@@ -20,7 +20,7 @@ from softfactory.services.listed_file import LISTED, ListedFile
 from softfactory.services.newest import count_files, files_behind, newest_files
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import ObjectInfo, Storage
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import StoredKey
 
 _CURSOR = re.compile(
     r"ts:(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})Z(?::(\d{3})-(\d{1,19}))?", re.ASCII
@@ -88,11 +88,17 @@ class RecentList:
     def _refreshed(self, files: Sequence[ListedFile]) -> Sequence[ListedFile]:
         """Write what storage says of the files into their rows; return those that are still there.
 
-        A file that storage does not have stays as it is.
+        A file that storage does not have, or cannot answer for, stays as it is.
+
+        Raises:
+            StorageError: storage answered for none of them.
         """
         known = {file.id: _known(file) for file in files}
         with ThreadPoolExecutor(HEADS_AT_ONCE) as pool:
-            infos = head_each(pool, self.storage, [Key(file.file_key) for file in files])
+            heads = head_each(pool, self.storage, [StoredKey(file.file_key) for file in files])
+        infos = heads.infos
+        if files and len(heads.unreadable) == len(files):
+            raise next(iter(heads.unreadable.values()))
         changed = [file.id for file in files if _differs(file, infos.get(file.file_key))]
         if not changed:
             return files

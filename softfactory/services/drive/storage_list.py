@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from softfactory.clock import Clock
 from softfactory.errors import InvalidInput
 from softfactory.models import FileUpload, User
-from softfactory.services.access import holds_its_key
+from softfactory.services.access import askable, holds_its_key
 from softfactory.services.drive.entries import Entry, tier_of
 from softfactory.services.drive.listing_cache import ListingCache
 from softfactory.services.drive.recent_list import EntryPage
@@ -93,7 +93,9 @@ class StorageList:
         return FAR - left + sum(1 for _ in view.objects(position, COUNTED))
 
     def _entries(self, view: StorageView, shown: list[ObjectSummary]) -> list[Entry]:
-        found = self.session.connection().execute(_ROWS, {"keys": [each.key for each in shown]})
+        found = self.session.connection().execute(
+            _ROWS, {"keys": askable(each.key for each in shown)}
+        )
         rows = {**view.waiting, **{row.file_key: row for row in map(ListedFile._make, found)}}
         return [_entry(each, rows.get(each.key)) for each in shown]
 

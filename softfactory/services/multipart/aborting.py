@@ -5,7 +5,7 @@ from softfactory.models import MultipartUpload, UploadStatus
 from softfactory.services.multipart.completing import Completion
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import Storage
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import StoredKey
 
 
 def abort(completion: Completion, upload: MultipartUpload) -> None:
@@ -20,7 +20,7 @@ def abort(completion: Completion, upload: MultipartUpload) -> None:
     completed = Conflict("This upload is completed. Delete the file instead.")
     with write(completion.catalog.session):
         upload = completion.records.locked(row_id)
-        file, key = upload.file, Key(upload.file.file_key)
+        file, key = upload.file, StoredKey(upload.file.file_key)
         holds_key = file.staging_key is None
         is_open = file.status == UploadStatus.UPLOADING.value
         if file.status == UploadStatus.COMPLETED.value:
@@ -34,7 +34,7 @@ def abort(completion: Completion, upload: MultipartUpload) -> None:
             raise completed
 
 
-def _exists(storage: Storage, key: Key) -> bool:
+def _exists(storage: Storage, key: StoredKey) -> bool:
     try:
         storage.head(key)
     except ObjectNotFound:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
 from softfactory.models import FileUpload, UploadStatus
-from softfactory.services.access import holds_its_key, is_alive
+from softfactory.services.access import askable, holds_its_key, is_alive
 from softfactory.storage.base import ObjectSummary, Storage
 from softfactory.storage.keys import is_staging
 
@@ -83,11 +83,9 @@ class FirstSight:
 
     def _rows(self, keys: Sequence[str]) -> dict[str, Any]:
         """Return id, size and status of the rows that hold ``keys``."""
-        # PostgreSQL can't even be asked for a NUL; S3 can hold it.
-        possible = [key for key in keys if "\0" not in key]
         query = select(
             FileUpload.id, FileUpload.file_key, FileUpload.file_size, FileUpload.status
-        ).where(FileUpload.file_key.in_(possible), holds_its_key())
+        ).where(FileUpload.file_key.in_(askable(keys)), holds_its_key())
         rows = {row.file_key: row for row in self.session.execute(query)}
         # Rows come before objects, so the next page's have to be read after its objects.
         self.session.rollback()

@@ -8,19 +8,22 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
-from softfactory.errors import InvalidKey
+from softfactory.errors import SoftFactoryError
 from softfactory.models import FileUpload, UploadStatus
-from softfactory.services.access import is_alive, owner_of
+from softfactory.services.access import askable, is_alive, owner_of
 from softfactory.services.catalog import Catalog
-from softfactory.services.heads import head_each
+from softfactory.services.heads import Heads, head_each, is_listed
 from softfactory.services.reconcile.report import ReconcileReport
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import ObjectInfo, Storage
-from softfactory.storage.keys import Key, root_of
+from softfactory.storage.keys import StoredKey, root_of
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +42,21 @@ class SecondLook:
 
     def objects(self, keys: Sequence[str]) -> None:
         """Judge objects that had no row."""
-        owned: dict[Key, int] = {}
+        owned: dict[StoredKey, int] = {}
         nobodys: list[str] = []
         for key in keys:
             owner_id = self._owner_id(key)
             if owner_id is None:
                 nobodys.append(key)
             else:
-                owned[Key(key)] = owner_id
-        adopted: list[Key] = []
+                owned[StoredKey(key)] = owner_id
+        adopted = Heads()
         if owned:
             adopted = self.catalog.adopt_unknown(owned, pool=self.pool, dry_run=not self.fix)
-        self.report.objects_without_row.extend(sorted([*adopted, *self._present(nobodys)]))
-        self.report.fixed += len(adopted) if self.fix else 0
+        found = [*adopted.infos, *self._present(nobodys)]
+        self.report.objects_without_row.extend(sorted(found))
+        self.report.unreadable.extend(sorted(adopted.unreadable))
+        self.report.fixed += len(adopted.infos) if self.fix else 0
 
     def rows(self, file_ids: Sequence[int]) -> None:
         """Judge rows whose object was not there; one that is gone becomes ``failed``."""
@@ -82,18 +87,19 @@ class SecondLook:
         """Yield the rows that should still have an object, held, each with what storage says."""
         query = select(FileUpload).where(FileUpload.id.in_(file_ids), is_alive(self.clock()))
         files = self.session.scalars(query.order_by(FileUpload.id).with_for_update()).all()
-        infos = head_each(self.pool, self.storage, [Key(file.file_key) for file in files])
+        heads = head_each(self.pool, self.storage, [StoredKey(file.file_key) for file in files])
+        self.report.unreadable.extend(heads.unreadable)
         for file in files:
-            yield file, infos.get(file.file_key)
+            if file.file_key not in heads.unreadable:
+                yield file, heads.infos.get(file.file_key)
 
     def _owner_id(self, key: str) -> int | None:
         """Return whose file the object can become; None where it lies below nobody's root.
 
-        Nor can one whose name no file may have: others wrote it, by other means.
+        Nor can one whose name no row can have.
         """
-        try:
-            root = root_of(Key(key))
-        except InvalidKey:
+        root = root_of(key) + "/"
+        if not key.startswith(root) or not askable([key]):
             return None
         if root not in self.owners:
             owner = owner_of(self.session, key)
@@ -104,11 +110,15 @@ class SecondLook:
         return self.owners[root]
 
     def _present(self, keys: Sequence[str]) -> list[str]:
-        """Return those of ``keys``, which need be no ``Key``, that storage still has."""
+        """Return those of ``keys`` that storage still has."""
 
-        def is_there(key: str) -> bool:
-            listed = self.storage.list_objects(key, limit=1).objects
-            return bool(listed) and listed[0].key == key
+        def attempt(key: str) -> bool | None:
+            try:
+                return is_listed(self.storage, key)
+            except SoftFactoryError as error:
+                log.warning("reconcile.unreadable", key=key, exc_info=error)
+                return None
 
-        there = self.pool.map(is_there, keys)
-        return [key for key, is_listed in zip(keys, there, strict=True) if is_listed]
+        there = dict(zip(keys, self.pool.map(attempt, keys), strict=True))
+        self.report.unreadable.extend(key for key in keys if there[key] is None)
+        return [key for key in keys if there[key]]

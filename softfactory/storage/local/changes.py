@@ -7,7 +7,7 @@ from sqlite3 import Connection
 
 from softfactory.errors import StorageError
 from softfactory.storage.base import MAX_LIST_LIMIT, DeleteFailure, ObjectInfo, StorageClass
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import Key, StoredKey
 from softfactory.storage.local import versions
 from softfactory.storage.local.base import NULL_VERSION, LocalBase, dump_metadata
 from softfactory.storage.local.versions import Version
@@ -49,7 +49,7 @@ class Changes(LocalBase):
 
     def copy(
         self,
-        source: Key,
+        source: StoredKey,
         target: Key,
         *,
         version_id: str | None = None,
@@ -76,7 +76,7 @@ class Changes(LocalBase):
 
         return self._write(change)
 
-    def rename(self, source: Key, target: Key) -> ObjectInfo:
+    def rename(self, source: StoredKey, target: Key) -> ObjectInfo:
         """Move an object in one commit; a restored copy stays restored."""
 
         def change(connection: Connection) -> tuple[Version, list[str]]:
@@ -92,7 +92,7 @@ class Changes(LocalBase):
 
         return self._write(change)
 
-    def delete(self, key: Key, *, version_id: str | None = None) -> None:
+    def delete(self, key: StoredKey, *, version_id: str | None = None) -> None:
         """Delete the object, or one version for good; deleting what is not there is no error."""
         if version_id is None or (version_id == NULL_VERSION and not self._versioning):
             change = partial(self._remove_each, keys=[key])
@@ -100,7 +100,7 @@ class Changes(LocalBase):
             change = partial(versions.remove_version, key=key, version_id=version_id)
         self._files.remove(self._index.write(change))
 
-    def delete_many(self, keys: Sequence[Key]) -> list[DeleteFailure]:
+    def delete_many(self, keys: Sequence[StoredKey]) -> list[DeleteFailure]:
         """Delete any number of objects, many to a commit; return those that could not be."""
         failures: list[DeleteFailure] = []
         rest = iter(keys)
@@ -111,11 +111,11 @@ class Changes(LocalBase):
                 failures += [DeleteFailure(key, error.code, error.message) for key in batch]
         return failures
 
-    def purge(self, key: Key) -> None:
+    def purge(self, key: StoredKey) -> None:
         """Delete the object with all its versions and markers, for good."""
         self._files.remove(self._index.write(partial(versions.remove_all, key=key)))
 
-    def _remove_each(self, connection: Connection, keys: Sequence[Key]) -> list[str]:
+    def _remove_each(self, connection: Connection, keys: Sequence[StoredKey]) -> list[str]:
         now, keeps = self._now(), self._versioning
         spares = [versions.remove_current(connection, key, now, versioning=keeps) for key in keys]
         return [file for spare in spares for file in spare]

@@ -10,7 +10,7 @@ from sqlite3 import Connection
 
 from softfactory.errors import InvalidInput, StorageError, UploadNotFound
 from softfactory.storage.base import MultipartInfo, ObjectInfo, PartInfo, StorageClass
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import Key, StoredKey
 from softfactory.storage.local import uploads, versions
 from softfactory.storage.local.assembly import assembled, etag_of
 from softfactory.storage.local.base import LocalBase, dump_metadata
@@ -88,7 +88,7 @@ class Multipart(LocalBase):
             self._directories.discard(upload, replaced)
         return PartInfo(part_number, part.etag, size)
 
-    def list_parts(self, key: Key, upload_id: str) -> list[PartInfo]:
+    def list_parts(self, key: StoredKey, upload_id: str) -> list[PartInfo]:
         """Return the parts that arrived whole, by number."""
         upload = self._upload(key, upload_id)
         arrived = self._index.read(partial(uploads.arrived, upload=upload))
@@ -117,7 +117,7 @@ class Multipart(LocalBase):
             self._directories.remove(upload)
         return self._settled(*made)
 
-    def abort_multipart(self, key: Key, upload_id: str) -> None:
+    def abort_multipart(self, key: StoredKey, upload_id: str) -> None:
         """End the upload and drop its parts; one that is not there is no error."""
         with suppress(UploadNotFound), ExitStack() as held:
             upload = self._upload(key, upload_id)
@@ -165,7 +165,7 @@ class Multipart(LocalBase):
         uploads.delete(connection, upload)
         return versions.add(connection, version, versioning=self._versioning)
 
-    def _upload(self, key: Key, upload_id: str) -> Upload:
+    def _upload(self, key: StoredKey, upload_id: str) -> Upload:
         return self._index.read(partial(uploads.find, key=key, upload_id=upload_id))
 
 

@@ -10,7 +10,7 @@ from softfactory.storage.base import (
     ObjectVersion,
     Skipped,
 )
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import StoredKey
 from softfactory.storage.local import listing, versions
 from softfactory.storage.local.base import NULL_VERSION, LocalBase
 from softfactory.storage.local.failures import storage_error
@@ -20,11 +20,11 @@ from softfactory.storage.local.opened import OpenedFile
 class Reads(LocalBase):
     """Looking at objects; promises as in ``Storage``."""
 
-    def head(self, key: Key, *, version_id: str | None = None) -> ObjectInfo:
+    def head(self, key: StoredKey, *, version_id: str | None = None) -> ObjectInfo:
         """Return what is known of the object (or of one version of it) without its bytes."""
         return self._info(self._index.look_up(partial(self._find, key=key, version_id=version_id)))
 
-    def open(self, key: Key, *, version_id: str | None = None) -> OpenedFile:
+    def open(self, key: StoredKey, *, version_id: str | None = None) -> OpenedFile:
         """Open the object, or one version of it, for reading."""
         missing = ""
         while True:
@@ -61,7 +61,7 @@ class Reads(LocalBase):
             lambda connection: listing.skip(connection, prefix, start_after, before, limit)
         )
 
-    def list_versions(self, key: Key) -> list[ObjectVersion]:
+    def list_versions(self, key: StoredKey) -> list[ObjectVersion]:
         """Return the real versions of exactly this key, newest first."""
         if self._versioning:
             rows = self._index.look_up(partial(versions.history, key=key))

@@ -5,7 +5,7 @@ from sqlite3 import Connection
 
 from softfactory.errors import Conflict, InvalidInput
 from softfactory.storage.base import ObjectInfo, Restoration, StorageClass
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import StoredKey
 from softfactory.storage.local import versions
 from softfactory.storage.local.base import LocalBase
 from softfactory.storage.local.times import to_span, to_ticks
@@ -15,7 +15,7 @@ from softfactory.storage.local.versions import Version
 class Tiers(LocalBase):
     """S3's archive states without an archive: the bytes stay, the waiting is the same."""
 
-    def set_storage_class(self, key: Key, storage_class: StorageClass) -> ObjectInfo:
+    def set_storage_class(self, key: StoredKey, storage_class: StorageClass) -> ObjectInfo:
         """Move the current version to another class; a restored copy ends with that."""
 
         def change(connection: Connection) -> tuple[Version, list[str]]:
@@ -29,7 +29,7 @@ class Tiers(LocalBase):
 
         return self._write(change)
 
-    def restore(self, key: Key, *, version_id: str | None = None, days: int) -> Restoration:
+    def restore(self, key: StoredKey, *, version_id: str | None = None, days: int) -> Restoration:
         """Start bringing an archived object back for ``days`` days; return how it stands.
 
         Raises:

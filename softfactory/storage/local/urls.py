@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from softfactory.storage.base import SignedUrl
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import Key, StoredKey
 from softfactory.storage.local.base import LocalBase
 
 
@@ -17,7 +17,7 @@ class Urls(LocalBase):
 
     def presign_get(
         self,
-        key: Key,
+        key: StoredKey,
         *,
         expires_in: timedelta,
         version_id: str | None = None,

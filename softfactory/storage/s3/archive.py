@@ -4,7 +4,7 @@ from botocore.exceptions import ClientError
 
 from softfactory.errors import Conflict, ObjectArchived
 from softfactory.storage.base import ObjectInfo, Restoration, StorageClass
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import StoredKey
 from softfactory.storage.s3.copying import Copier
 from softfactory.storage.s3.errors import error_code, storage_errors
 from softfactory.storage.s3.reading import version_argument
@@ -16,7 +16,7 @@ _ARCHIVE_CLASSES = frozenset({StorageClass.GLACIER.value, "DEEP_ARCHIVE"})
 class Archive(Copier):
     """The verbs of storage classes."""
 
-    def set_storage_class(self, key: Key, storage_class: StorageClass) -> ObjectInfo:
+    def set_storage_class(self, key: StoredKey, storage_class: StorageClass) -> ObjectInfo:
         """Change the class by a copy onto itself; nothing is done where it is that already."""
         info = self.head(key)
         if info.is_archived:
@@ -25,7 +25,7 @@ class Archive(Copier):
             return info
         return self.rewrite(key, storage_class=storage_class)
 
-    def restore(self, key: Key, *, version_id: str | None = None, days: int) -> Restoration:
+    def restore(self, key: StoredKey, *, version_id: str | None = None, days: int) -> Restoration:
         """Start the restoration at the standard speed (S3: 3 to 5 hours from GLACIER)."""
         info = self.head(key, version_id=version_id)
         if info.storage_class not in _ARCHIVE_CLASSES:
@@ -36,7 +36,7 @@ class Archive(Copier):
             self._start_restoration(key, version_id=version_id, days=days)
         return self.head(key, version_id=version_id).restoration or Restoration(ongoing=True)
 
-    def _start_restoration(self, key: Key, *, version_id: str | None, days: int) -> None:
+    def _start_restoration(self, key: StoredKey, *, version_id: str | None, days: int) -> None:
         try:
             self.client.restore_object(
                 Bucket=self.bucket,

@@ -17,6 +17,7 @@ from softfactory.clock import Clock, utc_now
 from softfactory.errors import StorageError
 from softfactory.storage.credentials.upload_sessions import UploadSessions
 from softfactory.storage.s3.times import read_time
+from softfactory.storage.s3.xml_text import read_any_key
 from softfactory.storage.signing import UrlSigner
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ class Bucket:
             "s3", endpoint_url=self._endpoint_url, config=self._client_config()
         )
         client.meta.events.register("before-sign.s3.DeleteObjects", _add_content_md5)
+        read_any_key(client)
         return _Connection(os.getpid(), session, client)
 
     def _client_config(self) -> Config:

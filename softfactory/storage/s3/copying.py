@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from softfactory.errors import ObjectArchived, StorageError
 from softfactory.storage.base import MAX_PARTS, ObjectInfo, StorageClass
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import Key, StoredKey
 from softfactory.storage.s3.deleting import Deleter
 from softfactory.storage.s3.errors import storage_errors
 from softfactory.storage.s3.multipart import Multipart
@@ -47,7 +47,7 @@ class Copier(Multipart, Deleter):
 
     def copy(
         self,
-        source: Key,
+        source: StoredKey,
         target: Key,
         *,
         version_id: str | None = None,
@@ -64,7 +64,7 @@ class Copier(Multipart, Deleter):
         )
         return copied
 
-    def rename(self, source: Key, target: Key) -> ObjectInfo:
+    def rename(self, source: StoredKey, target: Key) -> ObjectInfo:
         """Copy, then delete; onto its own name it stays as it is."""
         if source == target:
             return self.head(source)
@@ -74,7 +74,7 @@ class Copier(Multipart, Deleter):
 
     def rewrite(
         self,
-        key: Key,
+        key: StoredKey,
         *,
         content_type: str | None = None,
         storage_class: StorageClass | None = None,
@@ -99,8 +99,8 @@ class Copier(Multipart, Deleter):
 
     def _copy(
         self,
-        source: Key,
-        target: Key,
+        source: StoredKey,
+        target: StoredKey,
         *,
         version_id: str | None = None,
         changes: Mapping[str, Any] | None = None,
@@ -132,7 +132,7 @@ class Copier(Multipart, Deleter):
         self,
         info: ObjectInfo,
         origin: "CopySourceTypeDef",
-        target: Key,
+        target: StoredKey,
         attributes: Mapping[str, Any],
     ) -> ObjectInfo:
         with storage_errors():
@@ -150,7 +150,7 @@ class Copier(Multipart, Deleter):
         self,
         info: ObjectInfo,
         origin: "CopySourceTypeDef",
-        target: Key,
+        target: StoredKey,
         attributes: Mapping[str, Any],
     ) -> ObjectInfo:
         part_size = max(COPY_PART_SIZE, -(-info.size // MAX_PARTS))

@@ -4,11 +4,11 @@ No message repeats what the server said: that holds key ids and addresses. It st
 ``__cause__``, for the log.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from softfactory.errors import (
@@ -20,8 +20,6 @@ from softfactory.errors import (
     StorageFull,
     UploadNotFound,
 )
-
-P = TypeVar("P")
 
 _MEANING: dict[str, type[SoftFactoryError]] = {
     "404": ObjectNotFound,  # a HEAD has no body, so no code of its own
@@ -61,19 +59,8 @@ def storage_errors(
             raise ObjectNotFound from error
         meaning = _MEANING.get(code, StorageError)
         raise (missing if meaning is ObjectNotFound else meaning) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, ResponseParserError) as error:
         raise StorageError from error
-
-
-def each_page(pages: Iterable[P]) -> Iterator[P]:
-    """Yield what a paginator yields; what its requests raise, as the storage's errors."""
-    remaining = iter(pages)
-    while True:
-        with storage_errors():
-            page = next(remaining, None)
-        if page is None:
-            return
-        yield page
 
 
 @contextmanager

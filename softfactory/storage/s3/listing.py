@@ -13,9 +13,10 @@ from softfactory.storage.base import (
     ObjectVersion,
     StorageClass,
 )
-from softfactory.storage.keys import LAST_CHARACTER, Key
+from softfactory.storage.keys import LAST_CHARACTER, StoredKey
 from softfactory.storage.s3.bucket import Bucket
-from softfactory.storage.s3.errors import each_page, storage_errors
+from softfactory.storage.s3.errors import storage_errors
+from softfactory.storage.s3.xml_text import key_of, restored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,11 +54,11 @@ class Lister(Bucket):
         with storage_errors():
             answer = self.client.list_objects_v2(**arguments)
             while answer["IsTruncated"] and not _names(answer):
-                arguments["ContinuationToken"] = answer["NextContinuationToken"]
+                arguments["ContinuationToken"] = restored(answer["NextContinuationToken"])
                 answer = self.client.list_objects_v2(**arguments)
         objects = [
             ObjectSummary(
-                key=item["Key"],
+                key=key_of(answer, item["Key"]),
                 size=item["Size"],
                 etag=item["ETag"].strip('"'),
                 last_modified=item["LastModified"].astimezone(UTC),
@@ -65,11 +66,11 @@ class Lister(Bucket):
             )
             for item in answer.get("Contents", [])
         ]
-        prefixes = [item["Prefix"] for item in answer.get("CommonPrefixes", [])]
+        prefixes = [key_of(answer, item["Prefix"]) for item in answer.get("CommonPrefixes", [])]
         last = max(_names(answer), default=None)
         return ObjectPage(objects, prefixes, last if answer["IsTruncated"] else None)
 
-    def list_versions(self, key: Key) -> list[ObjectVersion]:
+    def list_versions(self, key: StoredKey) -> list[ObjectVersion]:
         """Return the versions of this key; the listing ends where the next key begins."""
         return [
             version
@@ -80,13 +81,7 @@ class Lister(Bucket):
 
     def holds_anything(self, prefix: str) -> bool:
         """Whether there is a version, a delete marker or an open upload below ``prefix``."""
-        paginator = self.client.get_paginator("list_object_versions")
-        options: Any = {
-            "Bucket": self.bucket,
-            "Prefix": prefix,
-            "PaginationConfig": {"PageSize": 1},
-        }
-        if any(entries(page) for page in each_page(paginator.paginate(**options))):
+        if any(entries(page) for page in self.version_pages(prefix, limit=1)):
             return True
         with storage_errors():
             answer = self.client.list_multipart_uploads(
@@ -95,18 +90,34 @@ class Lister(Bucket):
         return bool(answer.get("Uploads"))
 
     def version_pages(
-        self, prefix: str = "", *, stop_behind: bool = False
+        self, prefix: str = "", *, stop_behind: bool = False, limit: int = MAX_LIST_LIMIT
     ) -> "Iterator[ListObjectVersionsOutputTypeDef]":
         """Yield ListObjectVersions pages below ``prefix``, in key order, newest first of a key.
 
         Args:
             stop_behind: end with the key that is ``prefix`` itself.
+            limit: versions and markers of a page.
         """
-        paginator = self.client.get_paginator("list_object_versions")
-        for page in each_page(paginator.paginate(Bucket=self.bucket, Prefix=prefix)):
+        position: dict[str, Any] = {}
+        while True:
+            with storage_errors():
+                page = self.client.list_object_versions(
+                    Bucket=self.bucket, Prefix=prefix, MaxKeys=limit, **position
+                )
+            for entry in entries(page):
+                entry["Key"] = key_of(page, entry["Key"])
             yield page
-            if stop_behind and any(entry["Key"] != prefix for entry in entries(page)):
+            if not page["IsTruncated"]:
                 return
+            listed = entries(page)
+            if stop_behind and any(entry["Key"] != prefix for entry in listed):
+                return
+            # Ceph does not encode NextKeyMarker as it does the keys; it is the last of them.
+            position = {
+                "KeyMarker": max((entry["Key"] for entry in listed), default="")
+                or key_of(page, page["NextKeyMarker"]),
+                "VersionIdMarker": page["NextVersionIdMarker"],
+            }
 
 
 def entries(
@@ -119,8 +130,11 @@ def entries(
 def _names(answer: "ListObjectsV2OutputTypeDef") -> list[str]:
     """Return, for each item of a page, what stands right behind it in key order."""
     return [
-        *(item["Key"] for item in answer.get("Contents", [])),
-        *(item["Prefix"] + LAST_CHARACTER for item in answer.get("CommonPrefixes", [])),
+        *(key_of(answer, item["Key"]) for item in answer.get("Contents", [])),
+        *(
+            key_of(answer, item["Prefix"]) + LAST_CHARACTER
+            for item in answer.get("CommonPrefixes", [])
+        ),
     ]
 
 

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any
 
 from softfactory.errors import InvalidInput, InvalidPart, SoftFactoryError, UploadNotFound
 from softfactory.storage.base import (
@@ -17,10 +17,14 @@ from softfactory.storage.base import (
     PartInfo,
     StorageClass,
 )
-from softfactory.storage.keys import Key
-from softfactory.storage.s3.errors import each_page, storage_errors
+from softfactory.storage.keys import Key, StoredKey
+from softfactory.storage.s3.errors import storage_errors
 from softfactory.storage.s3.part_memory import MEMORY, PART_SIZE, SMALL
 from softfactory.storage.s3.reading import Reader, answered_version
+from softfactory.storage.s3.xml_text import key_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ListMultipartUploadsOutputTypeDef
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +99,7 @@ class Multipart(Reader):
             )
         return answer["ETag"].strip('"')
 
-    def list_parts(self, key: Key, upload_id: str) -> list[PartInfo]:
+    def list_parts(self, key: StoredKey, upload_id: str) -> list[PartInfo]:
         """Return the parts that arrived, 1000 a request."""
         return [part for part, _ in self._arrivals(key, upload_id)]
 
@@ -112,7 +116,7 @@ class Multipart(Reader):
         return self.finish_multipart(key, upload_id, named)
 
     def finish_multipart(
-        self, key: Key, upload_id: str, parts: Sequence[tuple[int, str]]
+        self, key: StoredKey, upload_id: str, parts: Sequence[tuple[int, str]]
     ) -> ObjectInfo:
         """Make the object of ``parts``, which are known to have arrived; return its head.
 
@@ -129,7 +133,7 @@ class Multipart(Reader):
             )
         return self.head(key, version_id=answered_version(answer))
 
-    def abort_multipart(self, key: Key, upload_id: str) -> None:
+    def abort_multipart(self, key: StoredKey, upload_id: str) -> None:
         """End the upload; its parts go."""
         try:
             with storage_errors(missing=UploadNotFound):
@@ -137,7 +141,7 @@ class Multipart(Reader):
         except UploadNotFound:
             return
 
-    def abort_quietly(self, key: Key, upload_id: str) -> None:
+    def abort_quietly(self, key: StoredKey, upload_id: str) -> None:
         """End the upload because of a failure, which stays the one that is reported."""
         try:
             self.abort_multipart(key, upload_id)
@@ -147,16 +151,30 @@ class Multipart(Reader):
 
     def list_multiparts(self, prefix: str = "") -> Iterator[MultipartInfo]:
         """Yield the open uploads; each costs a request for the time of its last part."""
-        paginator = self.client.get_paginator("list_multipart_uploads")
-        for page in each_page(paginator.paginate(Bucket=self.bucket, Prefix=prefix)):
+        for page in self._upload_pages(prefix):
             for upload in page.get("Uploads", []):
-                key, upload_id = upload["Key"], upload["UploadId"]
+                key, upload_id = key_of(page, upload["Key"]), upload["UploadId"]
                 begun = upload["Initiated"].astimezone(UTC)
                 try:
                     arrivals = [moment for _, moment in self._arrivals(key, upload_id)]
                 except UploadNotFound:
                     continue  # completed or aborted while we listed
                 yield MultipartInfo(key, upload_id, max([begun, *arrivals]))
+
+    def _upload_pages(self, prefix: str) -> "Iterator[ListMultipartUploadsOutputTypeDef]":
+        position: dict[str, Any] = {}
+        while True:
+            with storage_errors():
+                page = self.client.list_multipart_uploads(
+                    Bucket=self.bucket, Prefix=prefix, **position
+                )
+            yield page
+            if not page["IsTruncated"]:
+                return
+            position = {
+                "KeyMarker": key_of(page, page["NextKeyMarker"]),
+                "UploadIdMarker": page["NextUploadIdMarker"],
+            }
 
     def _arrivals(self, key: str, upload_id: str) -> list[tuple[PartInfo, datetime]]:
         pages = self.client.get_paginator("list_parts").paginate(

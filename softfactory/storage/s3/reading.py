@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from softfactory.errors import ObjectArchived
 from softfactory.storage.base import ObjectInfo, Restoration, StorageClass
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import StoredKey
 from softfactory.storage.s3.bucket import Bucket
 from softfactory.storage.s3.errors import storage_errors, stream_errors
 
@@ -22,7 +22,7 @@ CHUNK_SIZE = 1024 * 1024
 class Reader(Bucket):
     """The verbs that read one object."""
 
-    def head(self, key: Key, *, version_id: str | None = None) -> ObjectInfo:
+    def head(self, key: StoredKey, *, version_id: str | None = None) -> ObjectInfo:
         """Return what is known of the object, by one HeadObject."""
         with storage_errors(version_id=version_id):
             answer = self.client.head_object(
@@ -30,7 +30,7 @@ class Reader(Bucket):
             )
         return object_info(key, answer)
 
-    def open(self, key: Key, *, version_id: str | None = None) -> "S3Object":
+    def open(self, key: StoredKey, *, version_id: str | None = None) -> "S3Object":
         """Open the object by one GetObject, which a read from the start uses up.
 
         A whole read is one request. A read from further on drops that stream and asks for its

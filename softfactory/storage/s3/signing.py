@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from softfactory.errors import InvalidInput, StorageError
 from softfactory.storage.base import SignedUrl, size_of_part
-from softfactory.storage.keys import Key, root_of
+from softfactory.storage.keys import Key, StoredKey, root_of, url_path
 from softfactory.storage.s3.bucket import Bucket, SigningCredentials
 
 MAX_EXPIRY = timedelta(days=7)
@@ -34,11 +34,11 @@ class Signer(Bucket):
 
     def object_url(self, key: str) -> str:
         """Return the unsigned URL that names the object."""
-        return self._public_base + _encoded(key, safe="/")
+        return self._public_base + url_path(key)
 
     def presign_get(
         self,
-        key: Key,
+        key: StoredKey,
         *,
         expires_in: timedelta,
         version_id: str | None = None,
@@ -129,6 +129,8 @@ class Signer(Bucket):
         if not timedelta(seconds=1) <= expires_in <= MAX_EXPIRY:
             raise InvalidInput.of("expires_in", "A signed URL lives 1 second to 7 days.")
         url = urlsplit(self.object_url(key))
+        # The server signs the path that it decodes, so where this one says %2F it reads a slash.
+        path = urlsplit(self._public_base).path + _encoded(key, safe="/")
         host = url.netloc.removesuffix(_DEFAULT_PORTS.get(url.scheme, ""))
         now = self._clock().astimezone(UTC)
         signed_at = now.replace(microsecond=0)
@@ -155,7 +157,7 @@ class Signer(Bucket):
                 if size is None
                 else f"content-length:{size}\nhost:{host}\n\ncontent-length;host"
             )
-            canonical = f"{method}\n{url.path}\n{string}\n{headers}\nUNSIGNED-PAYLOAD"
+            canonical = f"{method}\n{path}\n{string}\n{headers}\nUNSIGNED-PAYLOAD"
             digest = hashlib.sha256(canonical.encode()).hexdigest()
             to_sign = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{digest}"
             signature = hmac.digest(signing_key, to_sign.encode(), "sha256").hex()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from softfactory.errors import StorageError
 from softfactory.storage.base import MAX_LIST_LIMIT
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import StoredKey
 from softfactory.storage.s3.deleting import Deleter
 from softfactory.storage.s3.listing import Lister, entries
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Sweeper(Lister, Deleter):
     """The verbs that remove what nobody can reach by a key any more."""
 
-    def purge(self, key: Key) -> None:
+    def purge(self, key: StoredKey) -> None:
         """Delete everything of this key; the current version last, so no older one shows again.
 
         Raises:
