@@ -34,6 +34,7 @@ bind = "127.0.0.1:8000"
 class _Worker(PatientWorker):
     slow_seconds = settings.slow_client.total_seconds()
     stop_delay = settings.stop_delay.total_seconds()
+    trusted_proxies = settings.trusted_proxies
 
 
 worker_class = _Worker

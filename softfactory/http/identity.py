@@ -14,6 +14,7 @@ from softfactory.errors import InvalidToken, NotAuthenticated
 from softfactory.http.extensions import db
 from softfactory.http.runtime import runtime
 from softfactory.http.services import accounts
+from softfactory.http.shares import count_for_user
 from softfactory.http.tokens import ACCESS, read_token
 from softfactory.models import User
 
@@ -64,6 +65,7 @@ def require_login(app: Flask) -> None:
             raise InvalidToken("This login has ended. Sign in again.")
         g.current_user, g.current_session_id = user, claims["sid"]
         _let_go(user)
+        count_for_user(g.current_user_id)
 
 
 def _let_go(user: User) -> None:

@@ -76,6 +76,10 @@ class Raw:
         data, self._received = self._received[:size], self._received[size:]
         return data
 
+    def take(self, size: int) -> bytes:
+        """Return at most so many bytes, as they are."""
+        return self._socket.recv(size)
+
     def rest(self) -> int:
         """Return how many bytes still come, until the server hangs up or resets the connection."""
         size = len(self._received)

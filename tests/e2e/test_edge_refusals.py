@@ -29,6 +29,7 @@ def refused(answer: Answer) -> tuple[int, str]:
     assert set(answer.json) - {"success"} == {"error", "detail", "code"}
     assert answer.json["error"] == answer.json["detail"]
     assert answer.json["error"].endswith(".")
+    assert answer.headers["x-content-type-options"] == "nosniff"
     return answer.status, answer.json["code"]
 
 
@@ -38,23 +39,29 @@ NO_HTTP: dict[str, tuple[bytes, tuple[int, str]]] = {
     "no request line": (b"hello\r\n\r\n", BAD),
     "another version": (b"GET / HTTP/9.9\r\n\r\n", BAD),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", BAD),
-    "a field without a colon": (b"GET / HTTP/1.1\r\nHost\r\n\r\n", BAD),
-    "a field's name with a space": (b"GET / HTTP/1.1\r\nHo st: x\r\n\r\n", BAD),
-    "a NUL in a field": (b"GET / HTTP/1.1\r\nA: b\0c\r\n\r\n", BAD),
-    "a length that is none": (b"POST / HTTP/1.1\r\nContent-Length: +1\r\n\r\n", BAD),
-    "two lengths": (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", BAD),
+    "a field without a colon": (b"GET / HTTP/1.1\r\nHost: x\r\nHost\r\n\r\n", BAD),
+    "a field's name with a space": (b"GET / HTTP/1.1\r\nHost: x\r\nHo st: x\r\n\r\n", BAD),
+    "a NUL in a field": (b"GET / HTTP/1.1\r\nHost: x\r\nA: b\0c\r\n\r\n", BAD),
+    "a length that is none": (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +1\r\n\r\n", BAD),
+    "two lengths": (
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        BAD,
+    ),
     "a length and chunks": (
-        b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
         BAD,
     ),
     "a line that is too long": (
-        b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n",
+        b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
         (414, "REQUEST_URI_TOO_LONG"),
     ),
-    "a field that is too long": (b"GET / HTTP/1.1\r\nA: " + b"b" * 9000 + b"\r\n\r\n", LARGE),
-    "too many fields": (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 70 + b"\r\n", LARGE),
+    "a field that is too long": (
+        b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 9000 + b"\r\n\r\n",
+        LARGE,
+    ),
+    "too many fields": (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 70 + b"\r\n", LARGE),
     "another expectation": (
-        b"POST / HTTP/1.1\r\nExpect: tea\r\nContent-Length: 1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nContent-Length: 1\r\n\r\n",
         (417, "EXPECTATION_FAILED"),
     ),
 }
@@ -69,7 +76,7 @@ def test_what_is_no_http_is_refused_with_the_one_body(server: Edge, name: str) -
 
 @pytest.mark.parametrize("piece", [b"A: b\r\n", b"x"], ids=["fields", "one line"])
 def test_a_head_without_end_is_refused(server: Edge, piece: bytes) -> None:
-    sent = b"GET / HTTP/1.1\r\n" + piece * (70_000 // len(piece))
+    sent = b"GET / HTTP/1.1\r\nHost: x\r\n" + piece * (70_000 // len(piece))
 
     assert refused(answer(server, sent)) == LARGE
 
@@ -143,6 +150,8 @@ def test_a_client_that_never_hangs_up_does_not_stop_the_others(server: Edge) -> 
 
 
 def test_a_slash_s3_refusal_says_that_nothing_succeeded(server: Edge) -> None:
-    refusal = answer(server, b"POST /s3/upload HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello")
+    refusal = answer(
+        server, b"POST /s3/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+    )
 
     assert refusal.json["success"] is False

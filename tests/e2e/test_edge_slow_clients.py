@@ -18,7 +18,7 @@ CROWD = 60
 PATIENCE = 1
 """Seconds after which the server cuts a client off; it looks once a second."""
 
-HEALTH = b"GET /healthz HTTP/1.1\r\n\r\n"
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,11 @@ def seconds_of_an_answer(server: Edge) -> float:
 
 @pytest.mark.parametrize(
     "sent",
-    [b"", b"GET /healthz HTT", b"POST /api/auth/login HTTP/1.1\r\nContent-Length: 900\r\n\r\n{"],
+    [
+        b"",
+        b"GET /healthz HTT",
+        b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n{",
+    ],
     ids=["nothing", "half a head", "half a small body"],
 )
 def test_a_fast_client_does_not_notice_hundreds_that_stall_before_their_request_is_there(
@@ -122,8 +126,8 @@ def test_more_connections_than_the_worker_takes_shut_nobody_out(
 
 def test_clients_that_trickle_are_told_408(server: Edge) -> None:
     begun = {
-        "head": b"GET /healthz HTTP/1.1\r\n",
-        "small body": b"POST /api/auth/login HTTP/1.1\r\nContent-Length: 900\r\n\r\n",
+        "head": b"GET /healthz HTTP/1.1\r\nHost: x\r\n",
+        "small body": b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n",
         "upload": upload(server, 9_000_000),
     }
     is_answered = threading.Event()

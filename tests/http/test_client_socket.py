@@ -1,6 +1,7 @@
 """A client's socket sends the head of an answer together with its body, and always in order."""
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def pair() -> Iterator[tuple[ClientSocket, socket.socket]]:
 def waiting(client: socket.socket) -> bytes:
     """Return what has come so far."""
     try:
-        return client.recv(1024, socket.MSG_DONTWAIT)
+        return client.recv(65536, socket.MSG_DONTWAIT)
     except BlockingIOError:
         return b""
 
@@ -65,16 +66,60 @@ def test_what_comes_after_the_answer_waits_for_nothing(
     assert client.recv(1024) == b"a refusal"
 
 
-def test_a_large_body_comes_behind_its_head(pair: tuple[ClientSocket, socket.socket]) -> None:
+def take_all(server: ClientSocket, client: socket.socket) -> bytes:
+    """Return what comes while the rest is sent as often as is needed."""
+    taken = b""
+    while True:
+        while piece := waiting(client):
+            taken += piece
+        if not server.has_rest:
+            return taken
+        server.send_rest()
+
+
+def test_what_the_client_does_not_take_is_sent_later_in_its_order(
+    pair: tuple[ClientSocket, socket.socket], tmp_path: Path
+) -> None:
     server, client = pair
-    server.settimeout(0)
+    body, content = b"x" * 16 * TOGETHER, bytes(range(256)) * 4096
+    (tmp_path / "file").write_bytes(content)
     server.hold()
     server.sendall(HEAD)
 
-    with pytest.raises(BlockingIOError):  # the pair's buffer takes less
-        server.sendall(b"x" * 16 * TOGETHER)
+    server.sendall(body)
+    kept = server.rest_in_memory
+    with (tmp_path / "file").open("rb") as file:
+        server.sendfile(file, 1000, len(content) - 1000)
+        server.sendall(b"end")
+        taken = take_all(server, client)
 
-    assert client.recv(1024).startswith(HEAD + b"x")
+    assert 0 < kept < len(body)
+    assert taken == HEAD + body + content[1000:] + b"end"
+
+
+def test_no_thread_waits_for_a_client_that_takes_nothing(
+    pair: tuple[ClientSocket, socket.socket],
+) -> None:
+    server, _ = pair
+    server.sendall(b"x" * 16 * TOGETHER)
+    began = time.monotonic()
+
+    server.send_rest()
+
+    assert (server.is_stalled, time.monotonic() - began < 1) == (True, True)
+
+
+def test_a_file_that_became_shorter_ends_its_answer(
+    pair: tuple[ClientSocket, socket.socket], tmp_path: Path
+) -> None:
+    server, _ = pair
+    (tmp_path / "file").write_bytes(b"short")
+
+    with (tmp_path / "file").open("rb") as file:
+        server.sendfile(file, 0, 9)
+
+        with pytest.raises(OSError, match="ended before"):
+            server.send_rest()
 
 
 def test_a_file_comes_behind_its_head(

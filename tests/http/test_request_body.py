@@ -19,7 +19,7 @@ pytestmark = pytest.mark.light
 
 SIZE = 300_000
 BODY = bytes(range(256)) * (SIZE // 256) + b"end"
-NEXT = b"GET /next HTTP/1.1\r\n\r\n"
+NEXT = b"GET /next HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Exchange:
 
     def request(self, head: bytes, first: bytes = b"") -> Any:
         """Parse a request of which so much has come with its head."""
-        self.connection.received += b"PUT / HTTP/1.1\r\n" + head + b"\r\n\r\n" + first
+        self.connection.received += b"PUT / HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\n" + first
         self.connection.hand_over()
         return next(self.connection.parser)
 

@@ -15,6 +15,7 @@ from softfactory.http.runtime import runtime
 from softfactory.http.schemas import BYTES
 from softfactory.http.send import send_object
 from softfactory.http.services import part_receiver, signed_objects
+from softfactory.http.shares import count_for_url
 from softfactory.storage.disposition import content_disposition
 from softfactory.storage.keys import Key, StoredKey, shown_filename
 
@@ -72,4 +73,6 @@ def _signed_claims(key: str) -> dict[str, Any]:
             "This URL names a file and gives no bytes. Ask the API for a signed URL: "
             "POST /api/files/presigned-url."
         )
-    return runtime().signer.verify(token, method=request.method, key=key)
+    claims = runtime().signer.verify(token, method=request.method, key=key)
+    count_for_url(token)
+    return claims

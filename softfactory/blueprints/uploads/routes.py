@@ -13,6 +13,7 @@ from softfactory.http.bodies import body_chunks, declared_size
 from softfactory.http.identity import current_user, public
 from softfactory.http.limits import unlimited, user_limit
 from softfactory.http.services import entries, files, part_receiver, uploads
+from softfactory.http.shares import count_for_url
 from softfactory.models import FileUpload
 from softfactory.services.multipart import Declared
 from softfactory.storage.base import MAX_PART_SIZE
@@ -53,6 +54,7 @@ def resume(file_id: int) -> dict[str, Any]:
 def upload_part(query: dict[str, Any], file_id: int, part_number: int) -> Response:
     """Take one part from whoever has its URL (local storage only)."""
     admitted = part_receiver().admit(query["token"], file_id=file_id, part_number=part_number)
+    count_for_url(query["token"])
     size = declared_size(admitted.size, limit=MAX_PART_SIZE)
     part = admitted.store(body_chunks(size), size=size)
     response = jsonify(schemas.UploadedPart().dump(part))

@@ -15,6 +15,8 @@ class Refusal(NamedTuple):
     status: HTTPStatus
     code: str
     message: str
+    retry_after: int | None = None
+    """Seconds."""
 
     def response(self, path: str = "") -> bytes:
         """Return the whole answer, after which the connection ends."""
@@ -26,14 +28,16 @@ class Refusal(NamedTuple):
         if path == "/s3" or path.startswith("/s3/"):
             body["success"] = False
         content = json.dumps(body).encode()
-        head = (
-            f"HTTP/1.1 {self.status.value} {self.status.phrase}\r\n"
-            "Connection: close\r\n"
-            "Content-Type: application/json\r\n"
-            f"Content-Length: {len(content)}\r\n"
-            "\r\n"
-        )
-        return head.encode() + content
+        fields = [
+            f"HTTP/1.1 {self.status.value} {self.status.phrase}",
+            "Connection: close",
+            "Content-Type: application/json",
+            f"Content-Length: {len(content)}",
+            "X-Content-Type-Options: nosniff",
+        ]
+        if self.retry_after is not None:
+            fields.append(f"Retry-After: {self.retry_after}")
+        return "\r\n".join([*fields, "", ""]).encode() + content
 
 
 BAD_REQUEST = Refusal(
@@ -48,6 +52,12 @@ TOO_SLOW = Refusal(
     HTTPStatus.REQUEST_TIMEOUT,
     "REQUEST_TIMEOUT",
     "The request came too slowly and was given up. Send it again.",
+)
+BUSY = Refusal(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "SERVICE_BUSY",
+    "Too many requests are being served at once. Try again in a few seconds.",
+    retry_after=5,
 )
 INTERNAL = Refusal(
     HTTPStatus.INTERNAL_SERVER_ERROR,

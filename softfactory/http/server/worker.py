@@ -9,19 +9,23 @@ import errno
 import selectors
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from time import monotonic, sleep
 from types import FrameType
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
+from softfactory.http.server.admission import Admission
+from softfactory.http.server.answers import Answer, answering
 from softfactory.http.server.client_socket import ClientSocket
 from softfactory.http.server.connections import Connection
 from softfactory.http.server.heads import is_small
 from softfactory.http.server.lobby import Lobby
+from softfactory.http.server.probes import Probes
 from softfactory.http.server.refusals import INTERNAL, refusal_of
 from softfactory.http.server.request_body import is_left, straight
-from softfactory.http.server.signals import STOPPING, ClientTooSlow
+from softfactory.http.server.signals import STOPPING, ClientTooSlow, MustWait
 from softfactory.http.server.succession import (
     BOOT_SECONDS,
     has_booted,
@@ -57,8 +61,14 @@ class PatientWorker(ThreadWorker):
     stop_delay = 0.0
     """Seconds after SIGTERM in which requests are still taken, while readiness says no."""
 
+    trusted_proxies = 0
+    """Proxies in front, whose X-Forwarded-For says which address has a share of the threads."""
+
+    alive: bool
     wsgi: Any
     _lobby: Lobby
+    _admission: Admission
+    _probes: Probes
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as gunicorn's
         super().__init__(*args, **kwargs)
@@ -96,8 +106,14 @@ class PatientWorker(ThreadWorker):
 
     def run(self) -> None:
         """Serve until told to stop; then finish what is in flight within the grace period."""
+        self._admission = Admission(self.cfg.threads)
+        self._probes = Probes(self.handle, partial(self.method_queue.defer, self.finish_request))
         self._lobby = Lobby(
-            self.poller, admit=self._admit, on_gone=self._forget, slow_seconds=self.slow_seconds
+            self.poller,
+            self._admission,
+            begin=self._begin,
+            on_gone=self._forget,
+            slow_seconds=self.slow_seconds,
         )
         self.poller.register(
             self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks
@@ -114,6 +130,7 @@ class PatientWorker(ThreadWorker):
         while self.nr_conns > 0 and monotonic() < ends:
             self._turn()
         self.tpool.shutdown(wait=False)
+        self._probes.close()
         self.poller.close()
         self.method_queue.close()
 
@@ -129,22 +146,67 @@ class PatientWorker(ThreadWorker):
 
         The way through the main loop and back costs as much as a small request does.
         """
-        may_stay = super().handle(conn)
-        while may_stay and isinstance(conn, Connection) and self._has_threads_to_spare():
+        if not isinstance(conn, Connection):
+            return super().handle(conn)
+        may_stay = self._resume(conn) if conn.answer else super().handle(conn)
+        while may_stay and not conn.answer and self._may_linger(conn):
+            self._admission.disclaim(conn)
             if not conn.has_next(LINGER):
                 break
             may_stay = super().handle(conn)
         return may_stay
 
     def handle_request(self, req: Any, conn: Any) -> Any:  # noqa: ANN401  # gunicorn's
-        """Answer one request, head and body together where they are small."""
+        """Answer one request, as far as its client takes the answer."""
         if not isinstance(conn.sock, ClientSocket):
             return super().handle_request(req, conn)
+        conn.begin(req)
+        claim = partial(self._admission.claim, conn)
+        conn.answer = Answer(answering(self, req, conn, claim))
         conn.sock.hold()
+        return self._proceed(conn)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether somebody waits for a thread, or the next one would."""
+        return self._admission.is_short
+
+    def count_request(self) -> None:
+        """Let the worker end behind so many requests (gunicorn's ``max_requests``)."""
+        self.nr += 1
+        if self.nr >= self.max_requests and self.alive:
+            self.log.info("Autorestarting worker after current request.")
+            self.alive = False
+
+    def _keepalive_after(self, conn: Any, keepalive: Any) -> Any:  # noqa: ANN401  # gunicorn's
+        """Whether the connection may stay, which it has to where its answer is not sent yet."""
+        if isinstance(conn, Connection) and conn.answer:
+            return True
+        return super()._keepalive_after(conn, keepalive)
+
+    def _resume(self, connection: Connection) -> Any:  # noqa: ANN401  # as gunicorn's
+        """Send more of an answer that its client did not take at once."""
         try:
-            return super().handle_request(req, conn)
-        finally:
-            conn.sock.flush()
+            return self._keepalive_after(connection, self._proceed(connection))
+        except OSError as error:
+            self.log.debug("The client is gone: %s", error)
+        except Exception:
+            self.log.exception("An answer failed outside of the application")
+        return False
+
+    def _proceed(self, connection: Connection) -> bool:
+        """Send what the client takes; return whether the connection may stay."""
+        answer = connection.answer
+        try:
+            may_stay = answer.go_on() if answer else False
+            if may_stay is None:
+                return True
+        except BaseException:
+            connection.answer = None
+            connection.sock.let_go()
+            raise
+        connection.answer = None
+        return may_stay
 
     def finish_request(self, conn: Any, fs: Future[Any]) -> None:  # noqa: ANN401  # gunicorn's
         """Wait for the connection's next request, or let it go once the client has read all."""
@@ -155,13 +217,24 @@ class PatientWorker(ThreadWorker):
                 super().finish_request(conn, fs)
             return
         self._active.discard(conn)
+        if conn.is_probe:
+            self._probes.done()
+        else:
+            self._admission.release(conn)
+        if not fs.cancelled() and isinstance(fs.exception(), MustWait):
+            conn.begin_again()
+            self._lobby.wait_again(conn)
+            return
         may_stay = not fs.cancelled() and fs.exception() is None and fs.result()
-        if may_stay and not conn.is_cut:
+        if conn.answer and may_stay and not conn.is_cut:
+            self._lobby.wait_to_send(conn)
+        elif may_stay and not conn.is_cut:
             conn.take_back()
             idle = self.cfg.keepalive if self.alive else IDLE_WHILE_STOPPING
             self._lobby.welcome(conn, idle)
         else:
             self._lobby.see_off(conn)
+        self._lobby.admit_waiting()
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:  # noqa: ANN401  # gunicorn's
         """Answer what never reached the application, or left it as an exception."""
@@ -176,9 +249,9 @@ class PatientWorker(ThreadWorker):
         with suppress(OSError):
             client.sendall(refusal.response(getattr(req, "path", None) or ""))
 
-    def _has_threads_to_spare(self) -> bool:
-        """Whether nobody waits for a thread, and a stop for none."""
-        return self._stopped_at is None and len(self._active) < self.cfg.threads
+    def _may_linger(self, connection: Connection) -> bool:
+        """Whether nobody waits for the connection's thread, and a stop for none."""
+        return self._stopped_at is None and not connection.is_probe and not self._admission.is_short
 
     def _turn(self) -> None:
         """Do what is due, waiting a moment for it."""
@@ -191,9 +264,13 @@ class PatientWorker(ThreadWorker):
             self._lobby.expire()
             self.murder_keepalived()  # those of TLS, which are not in the lobby
             self.murder_pending()
-            for connection in self._active.copy():
+            for connection in self._active | self._lobby.sending:
                 with suppress(OSError):  # it ended by itself meanwhile
-                    connection.cut_if_too_slow(self.slow_seconds)
+                    connection.watch(self.slow_seconds)
+            for connection in self._admission.overdue(self._active):
+                with suppress(OSError):  # as above
+                    connection.cut()
+            self._lobby.drop_cut()
 
     def _accepts_until(self) -> float:
         if self._stopped_at is None:
@@ -226,13 +303,19 @@ class PatientWorker(ThreadWorker):
             return False
         self.nr_conns += 1
         client = ClientSocket.of(client)
-        self._lobby.welcome(Connection(self.cfg, client, address, listener.getsockname()))
+        server = listener.getsockname()
+        hops = self.trusted_proxies
+        self._lobby.welcome(Connection(self.cfg, client, address, server, hops=hops))
         return True
 
-    def _admit(self, connection: Connection) -> None:
-        connection.hand_over()
+    def _begin(self, connection: Connection) -> None:
+        if not connection.answer:
+            connection.hand_over()
         self._active.add(connection)
-        self.enqueue_req(connection)
+        if connection.is_probe:
+            self._probes.admit(connection)
+        else:
+            self.enqueue_req(connection)
 
     def _forget(self) -> None:
         self.nr_conns -= 1
