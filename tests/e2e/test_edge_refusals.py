@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import pytest
 import requests
@@ -10,10 +11,25 @@ from tests.e2e.edge import Edge, edge
 from tests.e2e.raw_http import Answer, Raw
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> Iterator[Edge]:
-    """A server of one worker."""
-    with edge(tmp_path_factory.mktemp("edge"), sqlite_template) as running:
+@pytest.fixture(
+    scope="module",
+    params=[
+        "python",
+        pytest.param(
+            "fast",
+            marks=pytest.mark.skipif(
+                not find_spec("gunicorn_h1c"),
+                reason="gunicorn's C parser; see requirements-fast.in",
+            ),
+        ),
+    ],
+)
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes
+) -> Iterator[Edge]:
+    """A server of one worker, with each of gunicorn's parsers."""
+    arguments = ("--http-parser", request.param)
+    with edge(tmp_path_factory.mktemp("edge"), sqlite_template, *arguments) as running:
         yield running
 
 
@@ -29,11 +45,12 @@ def refused(answer: Answer) -> tuple[int, str]:
     assert set(answer.json) - {"success"} == {"error", "detail", "code"}
     assert answer.json["error"] == answer.json["detail"]
     assert answer.json["error"].endswith(".")
-    assert answer.headers["x-content-type-options"] == "nosniff"
     return answer.status, answer.json["code"]
 
 
 BAD = (400, "VALIDATION_ERROR")
+GET = b"GET / HTTP/1.1\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
 LARGE = (431, "REQUEST_HEADER_FIELDS_TOO_LARGE")
 NO_HTTP: dict[str, tuple[bytes, tuple[int, str]]] = {
     "no request line": (b"hello\r\n\r\n", BAD),
@@ -50,6 +67,38 @@ NO_HTTP: dict[str, tuple[bytes, tuple[int, str]]] = {
     "a length and chunks": (
         b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
         BAD,
+    ),
+    "fields that end in LF": (GET + b"Host: x\nA: b\r\n\r\n", BAD),
+    "nothing but LF": (b"GET / HTTP/1.1\nHost: x\n\n", BAD),
+    "a head that ends in LF": (GET + b"Host: x\r\n\n", BAD),
+    "a bare CR": (GET + b"Host: x\rA: b\r\n\r\n", BAD),
+    "a folded field": (GET + b"Host: x\r\nA: b\r\n c\r\n\r\n", BAD),
+    "a folded first field": (GET + b" Host: x\r\n\r\n", BAD),
+    "no host": (GET + b"A: b\r\n\r\n", BAD),
+    "no field at all": (GET + b"\r\n", BAD),
+    "two hosts": (GET + b"Host: x\r\nHost: x\r\n\r\n", BAD),
+    "a host that is none": (GET + b"Host: x y/z\r\n\r\n", BAD),
+    "white space before the colon": (GET + b"Host: x\r\nA : b\r\n\r\n", BAD),
+    "LF in the target": (b"GET /\n HTTP/1.1\r\nHost: x\r\n\r\n", BAD),
+    "a control character in the target": (b"GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n", BAD),
+    "a version between": (b"GET / HTTP/1.2\r\nHost: x\r\n\r\n", BAD),
+    "the same length twice": (POST + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\na", BAD),
+    "a list of lengths": (POST + b"Content-Length: 1, 1\r\n\r\na", BAD),
+    "a length and another coding": (
+        POST + b"Content-Length: 1\r\nTransfer-Encoding: identity\r\n\r\na",
+        BAD,
+    ),
+    "two codings": (
+        POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+        BAD,
+    ),
+    "chunks in HTTP/1.0": (
+        b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        BAD,
+    ),
+    "a coding that nobody decodes": (
+        POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        (501, "NOT_IMPLEMENTED"),
     ),
     "a line that is too long": (
         b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -71,7 +120,10 @@ NO_HTTP: dict[str, tuple[bytes, tuple[int, str]]] = {
 def test_what_is_no_http_is_refused_with_the_one_body(server: Edge, name: str) -> None:
     sent, expected = NO_HTTP[name]
 
-    assert refused(answer(server, sent)) == expected
+    refusal = answer(server, sent)
+
+    assert refused(refusal) == expected
+    assert refusal.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize("piece", [b"A: b\r\n", b"x"], ids=["fields", "one line"])
@@ -95,6 +147,46 @@ def test_a_body_chunked_wrongly_is_refused(server: Edge, chunks: bytes) -> None:
         raw.hang_up_sending()
 
         assert refused(raw.answer())[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("begin", "piece"),
+    [
+        (b"5;", b"a=b;" * 16384),
+        (b"5", b" " * 65536),
+        (b"", b"0" * 65536),
+        (b"0\r\n", b"A: b\r\n" * 10922),
+        (b"0\r\nA: ", b"b" * 65536),
+        (b"", (b"1;" + b"a" * 40 + b"\r\n \r\n") * 1000),
+        (b"", b"0" * 15 + b"1;" + b"a" * 20 + b"\r\n \r\n"),
+    ],
+    ids=["extensions", "spaces", "zeros", "trailers", "a trailer", "small ones", "one by one"],
+)
+def test_chunks_of_endless_framing_are_refused(server: Edge, begin: bytes, piece: bytes) -> None:
+    head = server.request(
+        "POST /api/auth/login", "Content-Type: application/json", "Transfer-Encoding: chunked"
+    )
+
+    with Raw(server.url) as raw:
+        raw.send(head + begin)
+        is_answered = threading.Event()
+        flood = threading.Thread(target=raw.trickle, args=(piece, 0, is_answered))
+        flood.start()
+        answer = raw.answer()
+        is_answered.set()
+        flood.join()
+
+    assert refused(answer)[0] == 400
+
+
+@pytest.mark.parametrize("trailer", [b"Host: y", b"Content-Length: 5", b"A\nB: c", b" A: b", b"A"])
+def test_a_trailer_that_is_none_is_refused(server: Edge, trailer: bytes) -> None:
+    fields = ("Content-Type: application/json", "Transfer-Encoding: chunked")
+    head = server.request("POST /api/auth/login", *fields)
+
+    refusal = answer(server, head + b"2\r\n{}\r\n0\r\n" + trailer + b"\r\n\r\n")
+
+    assert refused(refusal)[0] == 400
 
 
 def test_a_json_body_without_end_is_refused(server: Edge) -> None:

@@ -138,6 +138,14 @@ def test_a_file_goes_up_and_a_range_of_it_comes_down(server: Stand) -> None:
     assert ranged.body == BODY[4_000_000:]
 
 
+@pytest.mark.parametrize("fields", [b"Host: x\nA: b", b"Host: x\r\nA: b\r\n c", b"A: b"])
+def test_a_head_that_others_may_read_otherwise_is_refused(server: Stand, fields: bytes) -> None:
+    with server.connect() as client:
+        client.send(b"GET /healthz HTTP/1.1\r\n" + fields + b"\r\n\r\n")
+
+        assert client.answer().status == 400
+
+
 def test_a_kept_connection_serves_one_request_after_the_other(server: Stand) -> None:
     with server.connect() as client:
         client.send(server.edge.request(ME))
@@ -159,7 +167,9 @@ def test_a_client_that_waits_for_100_continue_gets_it_and_then_its_answer(server
 
 
 def test_a_client_that_waits_for_100_continue_reads_its_refusal(server: Stand) -> None:
-    head = "\r\n".join(["POST /s3/upload HTTP/1.1", *FIELDS, "Expect: 100-continue", "", ""])
+    head = "\r\n".join(
+        ["POST /s3/upload HTTP/1.1", "Host: x", *FIELDS, "Expect: 100-continue", "", ""]
+    )
     with server.connect() as client:
         client.send(head.replace("/s3/upload", "/nothing").encode())
         answer = client.answer()

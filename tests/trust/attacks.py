@@ -195,3 +195,25 @@ def a_flood_of_readiness(target: Target, stack: ExitStack) -> None:
         raw.answer()
 
     again_and_again(stack, target.crowd(stack, 8), look, 0)
+
+
+# --- B4: chunked bodies ---------------------------------------------------------------------------
+
+
+def endless_chunk_extensions(target: Target, stack: ExitStack) -> None:
+    """Send extensions of one chunk, a few bytes at a time, before any login."""
+    _chunks(target, stack, b"5;a", b"a" * 700)
+
+
+def endless_trailers(target: Target, stack: ExitStack) -> None:
+    """Send fields behind the last chunk."""
+    _chunks(target, stack, b"2\r\n{}\r\n0\r\n", b"A: b\r\n" * 100)
+
+
+def _chunks(target: Target, stack: ExitStack, begin: bytes, piece: bytes) -> None:
+    head = target.edge.request(
+        "POST /api/auth/login", "Content-Type: application/json", "Transfer-Encoding: chunked"
+    )
+    crowd = target.crowd(stack, 16)
+    tell(crowd, head + begin)
+    again_and_again(stack, crowd, lambda raw: raw.send(piece), 0.01)

@@ -6,8 +6,10 @@ times (gunicorn/http/body.py): five sixths of what an upload took.
 
 from typing import Any
 
-from gunicorn.http.body import Body, ChunkedReader, LengthReader  # type: ignore[import-untyped]
+from gunicorn.http import body as gunicorn_body  # type: ignore[import-untyped]
+from gunicorn.http.body import Body, LengthReader  # type: ignore[import-untyped]
 
+from softfactory.http.server.chunks import ChunkedReader
 from softfactory.http.server.connections import Unreader
 
 LARGEST = 16 * 1024 * 1024
@@ -18,15 +20,17 @@ DRAINED = 64 * 1024
 (gunicorn/http/parser.py, ``_DRAIN_MAX_BYTES``)."""
 
 
-def straight(body: Any) -> Any:  # noqa: ANN401  # gunicorn ships no types
-    """Return the body to give to the application in the place of gunicorn's, which stays usable.
+def straight(request: Any) -> Any:  # noqa: ANN401  # gunicorn ships no types
+    """Return the body to give to the application in the place of gunicorn's.
 
-    gunicorn reads what the application left of it, and counts on its reader for the rest.
+    gunicorn reads what the application left of it, so it is the request's from now on.
     """
-    reader = getattr(body, "reader", None)
-    if isinstance(reader, LengthReader) and isinstance(reader.unreader, Unreader):
-        return _Announced(reader)
-    return _Chunked(reader) if isinstance(reader, ChunkedReader) else body
+    reader = getattr(request.body, "reader", None)
+    if isinstance(reader, gunicorn_body.ChunkedReader):
+        request.body = _Chunked(ChunkedReader(request, request.unreader))
+    elif isinstance(reader, LengthReader) and isinstance(reader.unreader, Unreader):
+        request.body = _Announced(reader)
+    return request.body
 
 
 def is_left(body: Any) -> bool:  # noqa: ANN401  # as above
@@ -34,7 +38,7 @@ def is_left(body: Any) -> bool:  # noqa: ANN401  # as above
     reader = getattr(body, "reader", None)
     if isinstance(reader, LengthReader):
         return bool(reader.length >= DRAINED)
-    return isinstance(reader, ChunkedReader) and reader.parser is not None
+    return isinstance(reader, ChunkedReader) and not reader.is_over
 
 
 class _Straight(Body):
@@ -61,7 +65,7 @@ class _Announced(_Straight):
 
 
 class _Chunked(_Straight):
-    """A chunked body: gunicorn takes the chunks apart."""
+    """A chunked body."""
 
     def _read(self, size: int) -> bytes:
         data: bytes = self.reader.read(size)

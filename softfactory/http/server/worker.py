@@ -14,6 +14,8 @@ from time import monotonic, sleep
 from types import FrameType
 from typing import Any
 
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
+from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from softfactory.http.server.admission import Admission
@@ -25,6 +27,7 @@ from softfactory.http.server.lobby import Lobby
 from softfactory.http.server.probes import Probes
 from softfactory.http.server.refusals import INTERNAL, refusal_of
 from softfactory.http.server.request_body import is_left, straight
+from softfactory.http.server.request_head import CheckedRequest
 from softfactory.http.server.signals import STOPPING, ClientTooSlow, MustWait
 from softfactory.http.server.succession import (
     BOOT_SECONDS,
@@ -80,9 +83,10 @@ class PatientWorker(ThreadWorker):
     def load_wsgi(self) -> None:
         """Load the application, and give each request more than gunicorn's WSGI does.
 
-        It knows whether this instance is going away, and reads its body straight from the socket.
+        It knows whether this instance is going away.
         """
         super().load_wsgi()
+        RequestParser.mesg_class = CheckedRequest
         application = self.wsgi
 
         def serve(environ: dict[str, Any], start_response: Any) -> Any:  # noqa: ANN401  # WSGI
@@ -91,9 +95,10 @@ class PatientWorker(ThreadWorker):
             else:
                 run_anywhere()
             environ[STOPPING] = self._stopped_at is not None and not is_replaced(self)
-            body = environ["wsgi.input"] = straight(environ["wsgi.input"])
             answer = application(environ, start_response)
-            if is_left(body):  # the connection ends behind this answer, which has to say so
+            if is_left(
+                environ["wsgi.input"]
+            ):  # the connection ends behind this answer, which has to say so
                 start_response.__self__.force_close()
             return answer
 
@@ -158,6 +163,7 @@ class PatientWorker(ThreadWorker):
 
     def handle_request(self, req: Any, conn: Any) -> Any:  # noqa: ANN401  # gunicorn's
         """Answer one request, as far as its client takes the answer."""
+        straight(req)
         if not isinstance(conn.sock, ClientSocket):
             return super().handle_request(req, conn)
         conn.begin(req)
@@ -182,7 +188,11 @@ class PatientWorker(ThreadWorker):
         """Whether the connection may stay, which it has to where its answer is not sent yet."""
         if isinstance(conn, Connection) and conn.answer:
             return True
-        return super()._keepalive_after(conn, keepalive)
+        try:
+            return super()._keepalive_after(conn, keepalive)
+        except (OSError, ParseException, ClientTooSlow) as error:  # the answer is sent already
+            self.log.debug("The rest of a body could not be read: %r", error)
+            return False
 
     def _resume(self, connection: Connection) -> Any:  # noqa: ANN401  # as gunicorn's
         """Send more of an answer that its client did not take at once."""
