@@ -250,6 +250,9 @@ class Config:
     code_lifetime: timedelta = _setting(
         timedelta(minutes=15), _duration("seconds"), "MAIL_CODE_SECONDS"
     )
+    unconfirmed_age: timedelta = _setting(
+        timedelta(days=7), _duration("days"), "UNCONFIRMED_ACCOUNT_DAYS"
+    )
     signed_url_lifetime: timedelta = _setting(
         timedelta(hours=1), _duration("seconds", maximum=MAX_URL_AGE), "SIGNED_URL_SECONDS"
     )

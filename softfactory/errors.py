@@ -182,6 +182,13 @@ class EmailNotVerified(NotAuthenticated):
     )
 
 
+class AccountDisabled(NotAuthenticated):
+    """The right password for an account that the operator has disabled."""
+
+    code = "ACCOUNT_DISABLED"
+    default_message = "This account is disabled. Ask the operator of this service."
+
+
 class PermissionDenied(SoftFactoryError):
     """Something that exists and is not the caller's to touch."""
 

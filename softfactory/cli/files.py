@@ -20,6 +20,8 @@ LABELS = {
     "noncurrent_versions": "noncurrent versions",
     "spent_codes": "spent codes",
     "dead_sessions": "dead sessions",
+    "unconfirmed_accounts": "unconfirmed accounts",
+    "deleted_accounts": "deleted accounts' objects",
 }
 
 
@@ -27,7 +29,7 @@ LABELS = {
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object of counts.")
 def cleanup(*, dry_run: bool, as_json: bool) -> None:
-    """Remove expired files, abandoned uploads, and spent codes and sessions.
+    """Remove expired files, abandoned uploads, and what accounts and logins left behind.
 
     Exits with 1 where storage failed for something, which is passed over and named.
     Safe beside live traffic, on several machines at once, and to interrupt.

@@ -8,6 +8,7 @@ from softfactory.http.base_url import base_url
 from softfactory.http.extensions import db
 from softfactory.http.runtime import runtime
 from softfactory.services.accounts import Accounts
+from softfactory.services.administration import Administration
 from softfactory.services.browser import Deletion, Folders, Listing, Objects
 from softfactory.services.catalog import Catalog
 from softfactory.services.credentials import Credentials
@@ -60,6 +61,11 @@ def accounts() -> Accounts:
         ),
         source=network_of(request.remote_addr) if has_request_context() else "",
     )
+
+
+def administration() -> Administration:
+    """Return the operator's service of accounts on this context's session."""
+    return Administration(session=db.session(), accounts=accounts())
 
 
 def links() -> Links:
@@ -259,6 +265,7 @@ def maintenance() -> Maintenance:
         clock=ports.clock,
         upload_expiry=ports.config.upload_expiry,
         noncurrent_version_age=ports.config.noncurrent_version_age,
+        unconfirmed_age=ports.config.unconfirmed_age,
     )
 
 

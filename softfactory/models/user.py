@@ -31,6 +31,12 @@ class User(Base):
     created_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
     """When the address was confirmed; None until then."""
+    disabled_at: Mapped[datetime | None]
+    """Since when the user is let in no more; None where they are."""
+    deleted_at: Mapped[datetime | None]
+    """When the account was deleted; the row stays, so that nobody else gets its names."""
+    purged_at: Mapped[datetime | None]
+    """When nothing was left of a deleted account's objects, and nothing more could come."""
     files_generation: Mapped[int] = mapped_column(default=0, server_default="0")
     """Raised by every change of the user's files, so that what was cached before counts no more."""
     keys_end_due: Mapped[datetime | None]

@@ -113,7 +113,7 @@ def owner_of(session: Session, key: str) -> User | None:
         query = select(User).where(User.id == int(name))
     else:
         slash, query = "/" if rest else "", select(User).where(User.username == root)
-    return session.scalar(query) if slash else None
+    return session.scalar(query.where(User.deleted_at.is_(None))) if slash else None
 
 
 def askable(keys: Iterable[str]) -> list[str]:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
 from softfactory.errors import (
+    AccountDisabled,
     EmailNotVerified,
     InvalidCode,
     InvalidCredentials,
@@ -60,8 +61,8 @@ class Accounts:
         Raises:
             InvalidInput: by field: not acceptable, or taken.
         """
-        user = self._users.new(username, email, password, self._requester(username))
-        with self._users.adding(user):
+        user = self.users.new(username, email, password, self._requester(username))
+        with self.users.adding(user):
             code = self._mailed_codes.codes.issue(user, CodePurpose.CONFIRM)
         self._mailed_codes.send(user, CodePurpose.CONFIRM, code)
 
@@ -73,10 +74,10 @@ class Accounts:
         Raises:
             InvalidInput: by field: not acceptable, or taken.
         """
-        user = self._users.new(username, email, password)
+        user = self.users.new(username, email, password)
         user.is_admin = is_admin
         user.confirmed_at = user.created_at
-        with self._users.adding(user):
+        with self.users.adding(user):
             return user
 
     def confirm(self, name: str, code: str) -> None:
@@ -87,7 +88,7 @@ class Accounts:
             TooManyTries: wrong codes in a row came before.
         """
         with write(self.session):
-            user = self._users.lock(name)
+            user = self.users.lock(name)
             is_right = self._mailed_codes.is_right(user, name, CodePurpose.CONFIRM, code)
             if user is not None and is_right:
                 user.confirmed_at = self.clock()
@@ -98,7 +99,7 @@ class Accounts:
     def resend_code(self, name: str) -> None:
         """Mail a new confirmation code; does nothing where there is nothing to confirm."""
         with write(self.session):
-            user = self._users.lock(name)
+            user = self.users.lock(name)
             if user is not None and user.confirmed_at is not None:
                 user = None
             code = self._mailed_codes.issue(user, name, CodePurpose.CONFIRM)
@@ -111,9 +112,10 @@ class Accounts:
         Raises:
             InvalidCredentials: no such user, or not the password; both take equally long.
             EmailNotVerified: the right password of an account that is not confirmed.
+            AccountDisabled: the right password of one that the operator has disabled.
             TooManyTries: wrong passwords in a row came before.
         """
-        user = self._users.find(name)
+        user = self.users.find(name)
         verified = user.password_hash if user else None
         account = self._check_tries(user, name)
         is_right = verify_password(password, verified, (self.source, account.slot))
@@ -126,13 +128,13 @@ class Accounts:
             password_hash = hash_password(password, (self.source, account.slot))
         with write(self.session):
             # A password that was changed since it was verified has ended this login too.
-            if self._users.lock_unchanged(user, verified) is None:
+            if self.users.lock_unchanged(user, verified) is None:
                 raise InvalidCredentials
             self._tries.count_right(account)
             user.password_hash = password_hash
-            if user.confirmed_at is not None:
+            if user.confirmed_at is not None and user.disabled_at is None:
                 return self._logins.begin(user)
-        raise EmailNotVerified
+        raise EmailNotVerified if user.disabled_at is None else AccountDisabled
 
     def identify(self, session_id: str) -> User | None:
         """Return whose live login this is, or None."""
@@ -140,7 +142,7 @@ class Accounts:
 
     def built_in(self) -> User:
         """Return the account of callers without a token; nobody logs in to it."""
-        return self._users.built_in()
+        return self.users.built_in()
 
     def owner(self, login: LoginSession) -> User:
         """Return whose ``login`` this is; without a query when it was begun here."""
@@ -157,7 +159,7 @@ class Accounts:
         An account that is not confirmed gets one too, because the code proves the same address.
         """
         with write(self.session):
-            user = self._users.lock(name)
+            user = self.users.lock(name)
             code = self._mailed_codes.issue(user, name, CodePurpose.RESET)
         if user is not None and code is not None:
             self._mailed_codes.send(user, CodePurpose.RESET, code)
@@ -172,20 +174,20 @@ class Accounts:
         """
         _refuse_unacceptable(new_password)
         with write(self.session):
-            user = self._users.lock(name)
+            user = self.users.lock(name)
             is_right = self._mailed_codes.is_right(user, name, CodePurpose.RESET, code)
         if user is None or not is_right:
             raise InvalidCode  # After the commit: a wrong try counts.
         password_hash = hash_password(new_password, self._requester(name))
         with write(self.session):
-            locked = self._users.lock(user.username)
+            locked = self.users.lock(user.username)
             # Of requests with one code the first has spent it; a newer code has ended it.
             if locked is None or not self._mailed_codes.codes.spend(
                 locked, CodePurpose.RESET, code
             ):
                 raise InvalidCode
             locked.confirmed_at = locked.confirmed_at or self.clock()
-            self._set_password(locked, password_hash)
+            self.set_password(locked, password_hash)
         self.keys.end(locked)
 
     def change_password(self, user: User, old_password: str, new_password: str) -> None:
@@ -206,10 +208,10 @@ class Accounts:
         _refuse_unacceptable(new_password)
         password_hash = hash_password(new_password, requester)
         with write(self.session):
-            if self._users.lock_unchanged(user, verified) is None:
+            if self.users.lock_unchanged(user, verified) is None:
                 raise WrongPassword
             self._tries.count_right(account)
-            self._set_password(user, password_hash)
+            self.set_password(user, password_hash)
         self.keys.end(user)
 
     def sweep(self, *, dry_run: bool) -> tuple[int, int]:
@@ -227,7 +229,8 @@ class Accounts:
             return codes, self._logins.sweep(dry_run=dry_run)
 
     @property
-    def _users(self) -> Users:
+    def users(self) -> Users:
+        """The rows of users."""
         return Users(session=self.session, clock=self.clock, holds_anything=self.holds_anything)
 
     @property
@@ -259,13 +262,32 @@ class Accounts:
         self.session.commit()  # What follows is hashing, and no connection waits for that.
         return account
 
-    def _set_password(self, user: User, password_hash: str) -> None:
-        """Replace the password, and end all that the older one, or a code, still allowed."""
+    def set_password(self, user: User, password_hash: str) -> None:
+        """Replace the password, and end all that the older one, or a code, still allowed.
+
+        In its caller's transaction, which has locked the user.
+        """
         user.password_hash = password_hash
+        self.end_access(user)
+
+    def end_access(self, user: User) -> None:
+        """End every login and code of ``user``, and the waits; in its caller's transaction.
+
+        The access keys are noted to end: ``keys.end`` does it, after the commit.
+        """
         self._mailed_codes.redeemed(user, *CodePurpose)
         self._tries.forget(self._tries.of(Secret.PASSWORD, user))
         self._logins.end_all(user)
         self.keys.note(user)
+
+    def hash_acceptable(self, password: str) -> str:
+        """Return the hash of a new password.
+
+        Raises:
+            InvalidInput: it does not meet the policy.
+        """
+        _refuse_unacceptable(password)
+        return hash_password(password)
 
 
 def _refuse_unacceptable(new_password: str) -> None:

@@ -39,6 +39,8 @@ class KeyEnding:
     def end(self, user: User) -> bool:
         """Deactivate the keys that were noted, and mail the user if there were any; never raises.
 
+        Whom the operator let in no more is not told that a password was changed.
+
         Returns:
             Whether nothing is left to be done.
         """
@@ -55,7 +57,7 @@ class KeyEnding:
             # Unless they were noted again meanwhile.
             done = update(User).where(User.id == user_id, User.keys_end_due == made_until)
             self.session.execute(done.values(keys_end_due=None))
-        if ended:
+        if ended and user.disabled_at is None and user.deleted_at is None:
             mail = Mail.access_keys_ended(username=user.username, count=ended)
             self.mailer.send(to=user.email, subject=mail.subject, body=mail.body)
         return True

@@ -16,6 +16,7 @@ from softfactory.services.accounts import Accounts
 from softfactory.services.catalog import Catalog
 from softfactory.services.leftovers import BATCH, UNFINISHED, Leftovers
 from softfactory.services.multipart import IdleUploads
+from softfactory.services.removed_accounts import RemovedAccounts
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import Storage
 from softfactory.storage.keys import StoredKey
@@ -43,6 +44,9 @@ class CleanupReport:
     noncurrent_versions: int
     spent_codes: int
     dead_sessions: int
+    unconfirmed_accounts: int
+    deleted_accounts: int
+    """Those whose objects went."""
     skipped: list[str]
     """What storage could not answer for: ids of files, keys, prefixes. Some of it may be left."""
     dry_run: bool
@@ -60,6 +64,7 @@ class Maintenance:
     clock: Clock
     upload_expiry: timedelta
     noncurrent_version_age: timedelta
+    unconfirmed_age: timedelta
 
     def count(self) -> int:
         """Return how many files a cleanup would look at now; for a progress bar's length."""
@@ -75,6 +80,8 @@ class Maintenance:
         idle_since = now - self.upload_expiry
         skipped: list[str] = []
         codes, sessions = self.accounts.sweep(dry_run=dry_run)
+        removed = RemovedAccounts(self.session, self.storage, self.clock)
+        unconfirmed = removed.expire_unconfirmed(now - self.unconfirmed_age, dry_run=dry_run)
         expired = self._remove_all(
             self._expired(now), self._purge, progress, skipped, dry_run=dry_run
         )
@@ -92,6 +99,7 @@ class Maintenance:
         orphans = leftovers.sweep_orphans(idle_since)
         orphans += leftovers.abort_multiparts(idle_since) + leftovers.purge_staged(idle_since)
         versions = leftovers.sweep_noncurrent(now - self.noncurrent_version_age)
+        deleted = removed.purge(dry_run=dry_run)
         return CleanupReport(
             expired_files=expired,
             abandoned_uploads=abandoned,
@@ -99,7 +107,9 @@ class Maintenance:
             noncurrent_versions=versions,
             spent_codes=codes,
             dead_sessions=sessions,
-            skipped=[*skipped, *leftovers.skipped],
+            unconfirmed_accounts=unconfirmed,
+            deleted_accounts=deleted,
+            skipped=[*skipped, *leftovers.skipped, *removed.skipped],
             dry_run=dry_run,
         )
 

@@ -28,7 +28,7 @@ _TAKEN = "Username already exists. Choose another."
 
 @dataclass(frozen=True, kw_only=True)
 class Users:
-    """The users that people are; the built-in account, which has no password, is found by no name.
+    """The users that people are; the built-in account and deleted ones have no password, and no name finds them.
 
     A ``name`` is a username or an address, in any case.
     """
@@ -43,7 +43,12 @@ class Users:
         return self.session.scalar(_called(name))
 
     def lock(self, name: str) -> User | None:
-        """Return the user called ``name``, locked until the caller's transaction ends."""
+        """Return the user called ``name``, locked until the transaction ends; nobody disabled."""
+        query = _called(name).where(User.disabled_at.is_(None))
+        return self.session.scalar(query.with_for_update(key_share=True))
+
+    def lock_any(self, name: str) -> User | None:
+        """Return the user called ``name``, locked until the transaction ends, disabled or not."""
         return self.session.scalar(_called(name).with_for_update(key_share=True))
 
     def lock_unchanged(self, user: User, password_hash: str) -> User | None:

@@ -90,6 +90,8 @@ def test_a_tidy_house_has_nothing_to_clean(cleanup: Cleanup, alice: Caller) -> N
         "noncurrent_versions": 0,
         "spent_codes": 0,
         "dead_sessions": 0,
+        "unconfirmed_accounts": 0,
+        "deleted_accounts": 0,
         "skipped": [],
         "dry_run": False,
     }
@@ -269,7 +271,7 @@ def test_the_report_for_people_names_every_count(app: Flask, alice: Caller) -> N
 
     assert ran.exit_code == 0
     assert "Would remove 0 expired files." in ran.stdout
-    assert len(ran.stdout.splitlines()) == 6
+    assert len(ran.stdout.splitlines()) == 8
 
 
 def test_ended_logins_are_counted_and_removed(
