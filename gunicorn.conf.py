@@ -132,6 +132,18 @@ def on_reload(server: Any) -> None:  # noqa: ANN401  # gunicorn ships no types
     replace_all(server)
 
 
+def post_worker_init(worker: Any) -> None:  # noqa: ANN401  # gunicorn ships no types
+    """Let the worker try its storage, and watch it.
+
+    Raises:
+        SystemExit: the storage is not fit for production; the whole server stops with it.
+    """
+    # Imported by the worker, so that SIGHUP brings new code.
+    from softfactory.http.starting import begin  # noqa: PLC0415
+
+    begin(worker.app.wsgi())
+
+
 def when_ready(server: Any) -> None:  # noqa: ANN401  # gunicorn ships no types
     """Tell the person at the terminal where the service is."""
     if http_parser == "python":

@@ -113,6 +113,13 @@ class Maintenance:
             dry_run=dry_run,
         )
 
+    def remove_expired(self) -> bool:
+        """Remove the files that have expired by now; return whether that was all of them."""
+        skipped: list[str] = []
+        due = self._expired(self.clock())
+        self._remove_all(due, self._purge, lambda _count: None, skipped, dry_run=False)
+        return not skipped
+
     def _expired(self, now: datetime) -> ColumnElement[bool]:
         return and_(FileUpload.status == UploadStatus.COMPLETED.value, FileUpload.expires_at <= now)
 

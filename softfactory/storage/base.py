@@ -568,3 +568,13 @@ class Storage(Protocol):
         Tries each kind of access that the service needs, on a probe object of its own.
         """
         ...
+
+    def upload_url_problems(self) -> list[str]:
+        """Return what makes the URLs that write unfit for clients, a plain sentence each.
+
+        Tries, on probe objects of its own, whether a client gains anything by what it adds to them.
+
+        Raises:
+            StorageError: storage failed, so nothing is known.
+        """
+        ...

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import requests
 
@@ -37,6 +38,7 @@ class Server:
     Attributes:
         settings: the variables of config.py.
         log: the file that its output goes to.
+        ready: what answers 200 once it has started.
     """
 
     settings: Mapping[str, str]
@@ -44,6 +46,7 @@ class Server:
     arguments: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    ready: ClassVar[str] = "/readyz"
 
     @property
     def url(self) -> str:
@@ -85,7 +88,7 @@ class Server:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             try:
-                if requests.get(f"{self.url}/readyz", timeout=5).ok:
+                if requests.get(f"{self.url}{self.ready}", timeout=5).ok:
                     return
             except (requests.ConnectionError, requests.Timeout):
                 pass

@@ -4,7 +4,7 @@ Amazon's own S3 refuses every ``x-amz-*`` header that is not signed. Ceph's gate
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,10 +12,12 @@ import pytest
 import requests
 
 from softfactory.storage.base import SignedUrl
+from softfactory.storage.credentials import SessionCredentials
 from softfactory.storage.credentials.issuer import AwsIssuer
 from softfactory.storage.credentials.upload_sessions import UploadSessions
 from softfactory.storage.keys import Key, staging_key
 from softfactory.storage.s3 import S3Storage
+from softfactory.storage.signing import UrlSigner
 from tests.servers.s3_buckets import (
     ACCESS_KEY_ID,
     ENDPOINT_URL,
@@ -34,6 +36,7 @@ STAGED = staging_key(username="alice", unique="0" * 24, filename="a.txt")
 FILE = Key("alice/a.txt")
 SENT = b"sent"
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 EVERYONE = 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'
 
 COPIES = {
@@ -94,14 +97,25 @@ def other() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def storage(bucket: Bucket) -> Iterator[S3Storage]:
     """The adapter as it is where a role is configured."""
-    keys: dict[str, Any] = {
+    with role_for(bucket.name) as arn:
+        yield adapter(bucket, upload_sessions=sessions(bucket, arn))
+
+
+def adapter(bucket: Bucket, **options: Any) -> S3Storage:
+    return S3Storage(**server(bucket), **options)
+
+
+def sessions(bucket: Bucket, role_arn: str) -> UploadSessions:
+    return UploadSessions(AwsIssuer(**server(bucket), role_arn=role_arn))
+
+
+def server(bucket: Bucket) -> dict[str, Any]:
+    return {
         "bucket": bucket.name,
         "endpoint_url": ENDPOINT_URL,
         "access_key_id": ACCESS_KEY_ID,
         "secret_access_key": SECRET_ACCESS_KEY,
     }
-    with role_for(bucket.name) as arn:
-        yield S3Storage(**keys, upload_sessions=UploadSessions(AwsIssuer(**keys, role_arn=arn)))
 
 
 def send(url: SignedUrl, headers: dict[str, str], body: bytes = SENT) -> int:
@@ -230,3 +244,50 @@ def test_a_user_costs_one_session_for_many_urls(storage: S3Storage) -> None:
 
     tokens = [parse_qs(urlsplit(url).query)["X-Amz-Security-Token"][0] for url in (*urls, other)]
     assert len(set(tokens)) == 2
+
+
+# --- what finds such a server ------------------------------------------------------------------
+
+
+def test_the_check_refuses_the_server_where_there_is_no_role(bucket: Bucket) -> None:
+    before = bucket.inventory()
+
+    (problem,) = bucket.storage.check()
+
+    assert "obeys headers that its upload URLs do not sign" in problem
+    assert "x-amz-copy-source" in problem
+    assert "Set AWS_ROLE_ARN" in problem
+    assert bucket.inventory() == before
+
+
+def test_the_check_finds_nothing_where_there_is_a_role(bucket: Bucket, storage: S3Storage) -> None:
+    before = bucket.inventory()
+
+    assert storage.check() == []
+    assert bucket.inventory() == before
+
+
+def test_the_check_finds_nothing_where_the_urls_lead_to_this_service(bucket: Bucket) -> None:
+    storage = adapter(bucket, upload_signer=UrlSigner("s" * 40, "http://files.test"))
+
+    assert storage.check() == []
+
+
+def test_the_check_says_so_where_the_role_cannot_be_assumed(bucket: Bucket) -> None:
+    storage = adapter(bucket, upload_sessions=sessions(bucket, "arn:aws:iam:::role/nobody"))
+
+    (problem,) = storage.check()
+
+    assert "may not issue credentials" in problem
+
+
+def test_a_role_whose_sessions_are_not_held_to_their_policies_does_not_help(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = SessionCredentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY, "", datetime.now(UTC) + HOUR)
+    loose = sessions(bucket, "arn:aws:iam:::role/loose")
+    monkeypatch.setattr(loose, "of", lambda *_: everything)
+
+    (problem,) = adapter(bucket, upload_sessions=loose).check()
+
+    assert "although AWS_ROLE_ARN is set" in problem

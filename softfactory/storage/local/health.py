@@ -27,6 +27,10 @@ class Health(Changes, Reads):
         """
         return self._check_root() or self._check_index() or self._check_verbs()
 
+    def upload_url_problems(self) -> list[str]:
+        """Return nothing: the URLs lead to this service, which obeys no header but its own."""
+        return []
+
     def _check_root(self) -> list[str]:
         try:
             make_root(self._root)

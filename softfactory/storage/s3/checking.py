@@ -12,11 +12,10 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
-from softfactory.errors import SoftFactoryError
+from softfactory.errors import NotConfigured, SoftFactoryError, StorageError
 from softfactory.storage.keys import Key
 from softfactory.storage.s3.errors import error_code
-from softfactory.storage.s3.sweeping import Sweeper
-from softfactory.storage.s3.writing import Writer
+from softfactory.storage.s3.upload_checking import UploadChecker
 
 PROBE_FOLDER = ".softfactory-check/"
 """Where the probe objects live, one name a check; no user's root begins with a dot."""
@@ -62,7 +61,7 @@ _SENTENCES = {
 """The sentence by S3's code; each of these dooms every other request too."""
 
 
-class Checker(Writer, Sweeper):
+class Checker(UploadChecker):
     """The verb that tries the others."""
 
     def check(self) -> list[str]:
@@ -85,7 +84,7 @@ class Checker(Writer, Sweeper):
                 problems.append(_complaint(cause, permissions))
         if len(problems) == len(attempts) and all(said.startswith("Access") for said in problems):
             return [DENIED]  # also what Ceph with STS says of a wrong secret
-        return problems or self._region_problems()
+        return problems or self._region_problems() or self._upload_problems()
 
     def _attempts(self) -> list[tuple[str, Callable[[], object]]]:
         """Return what to try, in order, each with the permissions that it needs."""
@@ -114,6 +113,15 @@ class Checker(Writer, Sweeper):
             ("s3:DeleteObject", lambda: self.delete(key)),
             ("s3:DeleteObject, s3:DeleteObjectVersion", lambda: self.purge(key)),
         ]
+
+    def _upload_problems(self) -> list[str]:
+        try:
+            return self.upload_url_problems()
+        except StorageError as error:
+            cause = _origin(error)
+            if isinstance(cause, NotConfigured):
+                return [cause.message]
+            return [_doom(cause) or _complaint(cause, "sts:AssumeRole, s3:PutObject")]
 
     def _region_problems(self) -> list[str]:
         # botocore follows a bucket to its region, so all of the above works in the wrong one too.

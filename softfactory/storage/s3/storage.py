@@ -2,10 +2,9 @@
 
 from softfactory.storage.s3.archive import Archive
 from softfactory.storage.s3.checking import Checker
-from softfactory.storage.s3.signing import Signer
 
 
-class S3Storage(Checker, Archive, Signer):
+class S3Storage(Checker, Archive):
     """One bucket; keeps the promises of ``softfactory.storage.base.Storage``.
 
     Making one reaches for nothing: the first verb in a process makes its client, ``check`` says
