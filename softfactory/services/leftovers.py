@@ -94,6 +94,18 @@ class Leftovers:
             ),
         )
 
+    def sweep_replaced(self, replaced_since: datetime) -> int:
+        """Remove what was sent for drive uploads and then sent again; return how often.
+
+        A presigned URL takes its bytes as often as it likes; only the last of them are waited for.
+        """
+        return self._each(
+            (user.roots.home + STAGING_FOLDER for user in self._users()),
+            lambda prefix: self.storage.sweep_noncurrent(
+                replaced_since, prefix=prefix, dry_run=self.dry_run
+            ),
+        )
+
     def sweep_orphans(self, stale_since: datetime) -> int:
         """Remove what crashes left in storage's own directories; return how many."""
         return self._each(

@@ -28,6 +28,10 @@ _CONFIRMED = and_(
 )
 """How ``drive.confirmations`` leaves the row of an upload whose bytes became a file's."""
 
+REPLACED_AGE = timedelta(minutes=5)
+"""How long bytes stay that were sent again before they were confirmed; a confirmation that has just
+checked them may still be copying them."""
+
 log = structlog.get_logger(__name__)
 
 Progress = Callable[[int], object]
@@ -100,6 +104,7 @@ class Maintenance:
         orphans += leftovers.abort_multiparts(idle_since) + leftovers.purge_staged(idle_since)
         versions = leftovers.sweep_noncurrent(now - self.noncurrent_version_age)
         deleted = removed.purge(dry_run=dry_run)
+        versions += leftovers.sweep_replaced(now - REPLACED_AGE)
         return CleanupReport(
             expired_files=expired,
             abandoned_uploads=abandoned,

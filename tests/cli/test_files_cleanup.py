@@ -16,10 +16,11 @@ from softfactory.models import FileUpload, MultipartUpload
 from softfactory.services.leftovers import Leftovers
 from softfactory.storage.keys import Key
 from tests import samples
-from tests.blueprints.drive_client import begin, put
+from tests.blueprints.drive_client import begin, confirm, content, put
 from tests.blueprints.test_files_upload import send
 from tests.conftest import Caller
 from tests.doubles import FailingStorage, FakeClock
+from tests.stacks import both_storages
 
 Cleanup = Callable[..., dict[str, Any]]
 
@@ -310,3 +311,21 @@ def test_bytes_that_wait_to_be_confirmed_are_no_leftovers(
 
         assert leftovers.purge_staged(clock.now + timedelta(days=1)) == 0
     assert len(objects(app)) == 1
+
+
+@both_storages
+def test_of_bytes_that_were_sent_again_and_again_the_last_alone_stay(
+    app: Flask, cleanup: Cleanup, alice: Caller, clock: FakeClock
+) -> None:
+    ticket = begin(alice, "a.txt", 5)
+    for body in (b"first", b"again", b"third"):
+        assert put(alice, ticket["presigned_url"], body) == 200
+    clock.advance(minutes=6)
+
+    cleanup()
+
+    with app.app_context():
+        (staged,) = runtime().storage.list_objects("alice/").objects
+        assert len(runtime().storage.list_versions(Key(staged.key))) == 1
+    assert confirm(alice, ticket["s3_key"]).status_code == 200
+    assert content(alice, "alice/a.txt") == b"third"
