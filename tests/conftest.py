@@ -30,7 +30,7 @@ from softfactory.http.services import accounts
 from softfactory.http.tokens import issue_tokens
 from softfactory.models import Base, User
 from softfactory.services import passwords
-from tests import matrix
+from tests import described, matrix
 from tests.doubles import FakeClock
 
 PASSWORD = "SecurePass123"
@@ -50,6 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Name the marker of tests that need no matrix, and have the matrix printed."""
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(matrix, "matrix")
+    config.pluginmanager.register(described, "described")
     config.addinivalue_line(
         "markers", "light: neither database nor storage matters; run on SQLite and local disk only"
     )

@@ -47,6 +47,15 @@ class ArgumentsParser(FlaskParser):
             raise UnsupportedMediaType("Send the body as JSON, with Content-Type application/json.")
         return body
 
+    def load_querystring(self, req: flask.Request, schema: ma.Schema) -> Any:  # noqa: ANN401  # as the base class
+        """Return the query.
+
+        Raises:
+            InvalidInput: it is not UTF-8.
+        """
+        _require_utf8(unquote_to_bytes(req.query_string))
+        return super().load_querystring(req, schema)
+
     def load_json_or_query(self, req: flask.Request, schema: ma.Schema) -> dict[str, Any]:
         """Return the fields of the body and those of the URL's query, for requests to delete.
 
@@ -57,6 +66,7 @@ class ArgumentsParser(FlaskParser):
             InvalidInput: a field stands in both with different values, or twice in the query.
             UnsupportedMediaType, BodyTooLarge: as ``load_json``.
         """
+        _require_utf8(unquote_to_bytes(req.query_string))
         query = {
             name: _value(name, field, req.args.getlist(name))
             for name, field in _by_name(schema)
@@ -118,16 +128,18 @@ class Blueprint(flask_smorest.Blueprint):
 
 def _refuse_what_is_no_text() -> None:
     """Refuse what PostgreSQL can't look for and no key can hold, in path and query."""
-    path, query = flask.request.path, flask.request.query_string
-    if "\0" in path or b"%00" in query:
+    path = flask.request.path
+    if "\0" in path or b"%00" in flask.request.query_string:
         raise InvalidInput("The URL has a NUL character in it. Leave it out.")
-    # Werkzeug puts U+FFFD in the place of each byte that is not UTF-8.
-    raw_path = flask.request.environ["PATH_INFO"].encode("latin-1") if "\ufffd" in path else b""
-    for raw in (raw_path, unquote_to_bytes(query) if b"%" in query else query):
-        try:
-            raw.decode()
-        except UnicodeDecodeError as error:
-            raise InvalidInput("The URL is not UTF-8. Percent-encode it as UTF-8.") from error
+    if "\ufffd" in path:  # which Werkzeug puts in the place of each byte that is not UTF-8
+        _require_utf8(flask.request.environ["PATH_INFO"].encode("latin-1"))
+
+
+def _require_utf8(raw: bytes) -> None:
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput("The URL is not UTF-8. Percent-encode it as UTF-8.") from error
 
 
 def load(schema: ma.Schema, data: Mapping[str, Any]) -> Any:  # noqa: ANN401  # as the schema says

@@ -18,7 +18,7 @@ from flask import Flask
 
 from softfactory.http.identity import is_login_optional, is_public
 from softfactory.http.limits import UNLIMITED, budget_of
-from softfactory.http.schemas import Error
+from softfactory.http.schemas import OCTETS, Error
 
 Document = dict[str, Any]
 """JSON."""
@@ -28,38 +28,63 @@ View = Callable[..., Any]
 BEARER = "bearer"
 """The name of the one security scheme."""
 
+ERROR = {"$ref": "#/components/schemas/Error"}
+"""The schema of the one body of every failure."""
+
 METHODS = ("get", "post", "put", "patch", "delete")
 
-FAILURES: dict[str, tuple[HTTPStatus, ...]] = {
-    "credentials": (HTTPStatus.NOT_FOUND, HTTPStatus.NOT_IMPLEMENTED),
-    "drive": (HTTPStatus.ACCEPTED, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
-    "files": (HTTPStatus.ACCEPTED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
-    "media": (
+EVERYWHERE = {
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""How every operation can fail."""
+
+OF_BYTES = {
+    HTTPStatus.PRECONDITION_FAILED,
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+}
+"""How operations that give the bytes of a file can fail besides."""
+
+OF_BODIES = {
+    HTTPStatus.LENGTH_REQUIRED,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+}
+"""How operations that take a body can fail besides."""
+
+FAILURES: dict[str, set[HTTPStatus]] = {
+    "auth": {HTTPStatus.UNAUTHORIZED, HTTPStatus.CONFLICT},
+    "credentials": {HTTPStatus.NOT_FOUND, HTTPStatus.NOT_IMPLEMENTED},
+    "drive": {HTTPStatus.ACCEPTED, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT},
+    "files": {
         HTTPStatus.ACCEPTED,
         HTTPStatus.FORBIDDEN,
         HTTPStatus.NOT_FOUND,
         HTTPStatus.CONFLICT,
-        HTTPStatus.LENGTH_REQUIRED,
-        HTTPStatus.PRECONDITION_FAILED,
-        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-    ),
-    "s3": (HTTPStatus.ACCEPTED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
-    "simple": (
+    },
+    "media": {
+        HTTPStatus.ACCEPTED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.CONFLICT,
+    },
+    "s3": {
+        HTTPStatus.ACCEPTED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.CONFLICT,
+    },
+    "simple": {
         HTTPStatus.ACCEPTED,
         HTTPStatus.UNAUTHORIZED,
         HTTPStatus.NOT_FOUND,
         HTTPStatus.CONFLICT,
-        HTTPStatus.PRECONDITION_FAILED,
-        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-    ),
-    "uploads": (
-        HTTPStatus.FORBIDDEN,
-        HTTPStatus.NOT_FOUND,
-        HTTPStatus.CONFLICT,
-        HTTPStatus.LENGTH_REQUIRED,
-    ),
+    },
+    "uploads": {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT},
 }
-"""How the operations of a domain can fail, beside what every operation has."""
+"""How the operations of a domain can fail besides; a view adds its own by ``alt_response``."""
 
 EXAMPLES: dict[str, dict[str, Any]] = json.loads(
     (Path(__file__).parent / "openapi_examples.json").read_text("utf-8")
@@ -165,7 +190,7 @@ def document(app: Flask, api: Api) -> Document:
     spec["components"]["responses"] = {
         status.name: {
             "description": status.phrase,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+            "content": {"application/json": {"schema": ERROR}},
         }
         for status in HTTPStatus
         if status >= HTTPStatus.BAD_REQUEST or status == HTTPStatus.ACCEPTED
@@ -175,11 +200,12 @@ def document(app: Flask, api: Api) -> Document:
     }
     spec["security"] = [{BEARER: []}]
     spec["paths"].update(deepcopy(PLAIN))
-    for path, method, view in _operations(app):
-        operation = spec["paths"].get(path, {}).get(method)
+    for path, method, endpoint in _operations(app):
+        operation, view = spec["paths"].get(path, {}).get(method), app.view_functions[endpoint]
         if operation is not None:
+            operation["operationId"] = endpoint.replace(".", "_")
             _tell_who_may_call(operation, view)
-            _tell_what_can_fail(operation, view)
+            _tell_what_can_fail(operation, method, view)
             name = re.sub("{[^}]*}", "{}", path).rstrip("/")
             _illustrate(operation, f"{method.upper()} {name}")
     return spec
@@ -194,12 +220,15 @@ def _merge(operation: Document, other: Document) -> None:
     operation["responses"] = {**other["responses"], **operation["responses"]}
 
 
-def _operations(app: Flask) -> Iterator[tuple[str, str, View]]:
-    """Yield path, method and view of every route, as OpenAPI writes them."""
+def _operations(app: Flask) -> Iterator[tuple[str, str, str]]:
+    """Yield path, method and endpoint of every operation; of two on one URL, the first."""
+    seen = set()
     for rule in app.url_map.iter_rules():
         path = re.sub("<(?:[^<>]*:)?([^<>:]*)>", r"{\1}", rule.rule)
         for method in rule.methods or ():
-            yield path, method.lower(), app.view_functions[rule.endpoint]
+            if (path, method) not in seen:
+                seen.add((path, method))
+                yield path, method.lower(), rule.endpoint
 
 
 def _tell_who_may_call(operation: Document, view: View) -> None:
@@ -209,22 +238,27 @@ def _tell_who_may_call(operation: Document, view: View) -> None:
         operation["security"] = [{BEARER: []}, {}]
 
 
-def _tell_what_can_fail(operation: Document, view: View) -> None:
-    statuses = {HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR}
-    statuses.update(*(FAILURES.get(tag, ()) for tag in operation["tags"]))
-    if not is_public(view) or "auth" in operation["tags"]:
+def _tell_what_can_fail(operation: Document, method: str, view: View) -> None:
+    statuses = EVERYWHERE.union(*(FAILURES.get(tag, set()) for tag in operation["tags"]))
+    if not is_public(view):
         statuses.add(HTTPStatus.UNAUTHORIZED)
     if budget_of(view) != UNLIMITED:
         statuses.add(HTTPStatus.TOO_MANY_REQUESTS)
+    if method != "get":
+        statuses.add(HTTPStatus.INSUFFICIENT_STORAGE)
     if "requestBody" in operation:
-        statuses |= {
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            HTTPStatus.INSUFFICIENT_STORAGE,
-        }
+        statuses |= OF_BODIES
+    responses = operation["responses"]
+    if OCTETS in responses.get("200", {}).get("content", {}):
+        statuses |= OF_BYTES
+        responses["206"] = {**responses["200"], "description": "The range that was asked for"}
+        responses["304"] = {"description": HTTPStatus.NOT_MODIFIED.phrase}
     for status in sorted(statuses):
-        reference = {"$ref": f"#/components/responses/{status.name}"}
-        operation["responses"].setdefault(str(status.value), reference)
+        own = responses.get(str(status.value), {}).get("content", {}).get("application/json")
+        if own is None:
+            responses[str(status.value)] = {"$ref": f"#/components/responses/{status.name}"}
+        else:
+            own["schema"] = {"anyOf": [own["schema"], ERROR]}
 
 
 def _illustrate(operation: Document, name: str) -> None:

@@ -8,15 +8,16 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
-from marshmallow import Schema, fields, missing
+from marshmallow import fields, missing
 
 from softfactory.http.fields import Derived, StoredType, UTCTime
+from softfactory.http.schemas import Answer
 
 Reader = Callable[[Any], Any]
 """Returns of an object what one field, or one schema, dumps of it."""
 
 
-class RowSchema(Schema):
+class RowSchema(Answer):
     """A schema of objects with attributes that come many at a time.
 
     Many are dumped as one by one, at a tenth of the cost. What these readers do not know, such as

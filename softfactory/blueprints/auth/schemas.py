@@ -6,6 +6,8 @@ What makes a username, an address or a password acceptable is the service's to s
 
 from marshmallow import Schema, fields, validate
 
+from softfactory.http.schemas import Answer
+
 MAX_NAME = 320
 """Characters of a username or an address (RFC 5321 section 4.5.3.1: 64 + 1 + 255)."""
 MAX_PASSWORD, MAX_CODE, MAX_TOKEN = 4096, 64, 8192
@@ -111,15 +113,14 @@ class PasswordChange(Schema):
     new_password = _new_password("NewSecurePass456")
 
 
-class RenewedTokens(Schema):
+class RenewedTokens(Answer):
     """The tokens that a refresh token renews."""
 
     access_token = fields.String(
-        required=True,
         metadata={"description": "Goes into 'Authorization: Bearer ...' of every other request."},
     )
     id_token = fields.String(
-        required=True, metadata={"description": "Tells the client who is logged in; opens nothing."}
+        metadata={"description": "Tells the client who is logged in; opens nothing."}
     )
 
 
@@ -127,26 +128,22 @@ class Tokens(RenewedTokens):
     """The tokens of a new login."""
 
     refresh_token = fields.String(
-        required=True, metadata={"description": "Renews the others until the login ends."}
+        metadata={"description": "Renews the others until the login ends."}
     )
     token_type = fields.Constant("bearer", metadata={"type": "string", "example": "bearer"})
     expires_in = fields.Integer(
-        required=True, metadata={"description": "Seconds of the access token.", "example": 3600}
+        metadata={"description": "Seconds of the access token.", "example": 3600}
     )
 
 
-class StorageUse(Schema):
+class StorageUse(Answer):
     """What a user holds of storage; bytes."""
 
     used = fields.Integer(
-        required=True,
         metadata={"description": "Of files and, on local storage, of old versions.", "example": 0},
     )
-    reserved = fields.Integer(
-        required=True, metadata={"description": "Of uploads that are open.", "example": 0}
-    )
+    reserved = fields.Integer(metadata={"description": "Of uploads that are open.", "example": 0})
     quota = fields.Integer(
-        required=True,
         allow_none=True,
         metadata={
             "description": "What both may be; null where there is no limit.",
@@ -155,15 +152,14 @@ class StorageUse(Schema):
     )
 
 
-class Me(Schema):
+class Me(Answer):
     """Who is calling."""
 
     id = fields.String(
         attribute="uuid",
-        required=True,
         metadata={"format": "uuid", "example": "8d3a1c0e-5b7f-4f43-9d0c-6b1a2f0c9e11"},
     )
-    username = fields.String(required=True, metadata={"example": "johndoe"})
-    email = fields.String(required=True, metadata={"example": "john@example.com"})
+    username = fields.String(metadata={"example": "johndoe"})
+    email = fields.String(metadata={"example": "john@example.com"})
     attributes = fields.Constant[dict[str, str]]({}, metadata={"type": "object", "example": {}})
-    storage = fields.Nested(StorageUse, required=True)
+    storage = fields.Nested(StorageUse)

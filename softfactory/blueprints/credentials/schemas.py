@@ -3,6 +3,7 @@
 from marshmallow import Schema, fields, validate
 
 from softfactory.http.fields import UTCTime
+from softfactory.http.schemas import Answer
 from softfactory.storage.credentials import MAX_ASKED, MIN_SESSION, KeyStatus
 
 _SHORTEST = int(MIN_SESSION.total_seconds())
@@ -27,7 +28,7 @@ class CredentialsTemporaryRequest(Schema):
     )
 
 
-class CredentialsTemporary(Schema):
+class CredentialsTemporary(Answer):
     """Temporary credentials; the token goes along with every request."""
 
     access_key_id = fields.String(metadata={"example": "ASIATESTACCESSKEY"})
@@ -36,7 +37,7 @@ class CredentialsTemporary(Schema):
     expiration = UTCTime(metadata={"format": "date-time"})
 
 
-class CredentialsAccessKey(Schema):
+class CredentialsAccessKey(Answer):
     """An access key; the secret stands in the answer that made it, and never again."""
 
     access_key_id = fields.String(metadata={"example": "AKIAIOSFODNN7EXAMPLE"})

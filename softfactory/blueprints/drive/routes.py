@@ -11,7 +11,7 @@ from softfactory.http.blueprint import Blueprint
 from softfactory.http.errors import error_body, render
 from softfactory.http.identity import current_user
 from softfactory.http.limits import user_limit
-from softfactory.http.schemas import BYTES, Message
+from softfactory.http.schemas import BYTES, OCTETS, Message
 from softfactory.http.send import send_object
 from softfactory.http.services import (
     confirmations,
@@ -109,7 +109,7 @@ def rename(body: dict[str, Any]) -> dict[str, str]:
 
 
 @blueprint.get("/files/<path:file_identifier>/download_file/")
-@blueprint.response(HTTPStatus.OK, BYTES, content_type="*/*")
+@blueprint.response(HTTPStatus.OK, BYTES, content_type=OCTETS)
 @user_limit("drive")
 def download_file(file_identifier: str) -> Response:
     """Give the file's bytes."""
@@ -140,6 +140,7 @@ def refresh(file_identifier: str) -> dict[str, Any]:
 @blueprint.post("/files/<path:file_identifier>/change_tier/")
 @blueprint.arguments(schemas.DriveTierRequest)
 @blueprint.response(HTTPStatus.OK, schemas.DriveTierChange)
+@blueprint.alt_response(HTTPStatus.ACCEPTED, schema=schemas.DriveRestoring)
 @user_limit("drive")
 def change_tier(body: dict[str, Any], file_identifier: str) -> dict[str, Any] | Response:
     """Move the file into the archive or out of it."""

@@ -9,7 +9,7 @@ from softfactory.http.fields import MAX_TEXT, BoundedList, Derived, StoredType, 
 from softfactory.http.paging import PageNumber
 from softfactory.http.rows import Part, RowSchema
 from softfactory.http.runtime import runtime
-from softfactory.http.schemas import Error
+from softfactory.http.schemas import Answer, Error
 from softfactory.services.drive.entries import Entry
 from softfactory.services.drive.recent_list import EntryPage
 from softfactory.services.drive.uploads import MAX_FILES, TIERS, Begun
@@ -108,7 +108,7 @@ class DriveDetails(_File):
     object_id = fields.String(allow_none=True, metadata={"description": "24 hexadecimal digits."})
 
 
-class _Page(Schema):
+class _Page(Answer):
     total = fields.Integer()
     total_pages = fields.Integer()
     page = fields.Integer()
@@ -166,7 +166,7 @@ class DriveUploadBody(DriveNewFile):
         return {"files": [data] if is_single else data["files"], "is_single": is_single}
 
 
-class DriveTicket(Schema):
+class DriveTicket(Answer):
     """Where one file is to be sent."""
 
     file_name = fields.String()
@@ -176,7 +176,7 @@ class DriveTicket(Schema):
     status = fields.Constant("success")
 
 
-class DriveRefusal(Schema):
+class DriveRefusal(Answer):
     """A file that gets no URL."""
 
     file_name = fields.String()
@@ -184,8 +184,10 @@ class DriveRefusal(Schema):
     error = fields.String(attribute="error.message")
 
 
-class DriveBegun(Schema):
+class DriveBegun(Answer):
     """What became of the files; one sent by itself has its fields at the top too."""
+
+    optional = ("file_name", "presigned_url", "s3_key", "id", "status")
 
     message = fields.String()
     successful = fields.List(fields.Nested(DriveTicket))
@@ -199,6 +201,8 @@ class DriveBegun(Schema):
 
 class DriveNoneBegun(Error):
     """Why no file of a request gets a URL."""
+
+    optional = ("errors", "success")
 
     message = fields.String()
     successful = fields.List(fields.Nested(DriveTicket))
@@ -234,7 +238,7 @@ class DriveConfirmManyRequest(Schema):
     )
 
 
-class DriveConfirmation(Schema):
+class DriveConfirmation(Answer):
     """What became of one upload."""
 
     s3_key = fields.String()
@@ -247,14 +251,14 @@ class DriveConfirmation(Schema):
     )
 
 
-class DriveConfirmed(Schema):
+class DriveConfirmed(Answer):
     """What became of each upload."""
 
     message = fields.String()
     results = fields.List(fields.Nested(DriveConfirmation))
 
 
-class DrivePresigned(Schema):
+class DrivePresigned(Answer):
     """A URL that gives the file's bytes."""
 
     presigned_url = fields.String()
@@ -273,7 +277,7 @@ class DriveRenameRequest(DriveKey):
     new_filename = fields.String(required=True, validate=validate.Length(min=1))
 
 
-class DriveRenamed(Schema):
+class DriveRenamed(Answer):
     """The file's new key and name."""
 
     message = fields.String()
@@ -281,7 +285,7 @@ class DriveRenamed(Schema):
     new_filename = fields.String()
 
 
-class DriveRefreshed(Schema):
+class DriveRefreshed(Answer):
     """What storage says of the file."""
 
     message = fields.String()
@@ -299,7 +303,13 @@ class DriveTierRequest(Schema):
     )
 
 
-class DriveTierChange(Schema):
+class DriveRestoring(Error):
+    """A change of tier that waits for the file's restoration."""
+
+    message = fields.String()
+
+
+class DriveTierChange(Answer):
     """What the change came to."""
 
     message = fields.String()

@@ -8,6 +8,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from softfactory.http.fields import Derived, FileId, StoredType, UTCTime, WholeNumber
 from softfactory.http.paging import PageNumber
 from softfactory.http.rows import RowSchema
+from softfactory.http.schemas import Answer
 from softfactory.http.services import links
 
 CATEGORIES = ("image", "video", "document")
@@ -53,7 +54,7 @@ def expiry(fields_: dict[str, Any], now: datetime) -> datetime | None:
     return fields_.get("expires_at")
 
 
-class Uploaded(Schema):
+class Uploaded(Answer):
     """The answer to an upload."""
 
     file_id = fields.Integer(attribute="id", metadata={"example": 42})
@@ -92,7 +93,7 @@ class ListQuery(Schema):
     offset = PageNumber(load_default=0, minimum=0)
 
 
-class FileList(Schema):
+class FileList(Answer):
     """One page of a list; ``total`` counts what the filter matches."""
 
     total = fields.Integer()
@@ -112,7 +113,7 @@ class PresignRequest(Schema):
     )
 
 
-class Presigned(Schema):
+class Presigned(Answer):
     """A URL that gives the file's bytes until it expires."""
 
     presigned_url = fields.String()

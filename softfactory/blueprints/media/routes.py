@@ -12,7 +12,7 @@ from softfactory.http.bodies import body_chunks, declared_size
 from softfactory.http.identity import public
 from softfactory.http.limits import unlimited
 from softfactory.http.runtime import runtime
-from softfactory.http.schemas import BYTES
+from softfactory.http.schemas import BYTES, OCTETS
 from softfactory.http.send import send_object
 from softfactory.http.services import part_receiver, signed_objects
 from softfactory.http.shares import count_for_url
@@ -23,7 +23,7 @@ blueprint = Blueprint("media", __name__, url_prefix="/media", description="Signe
 
 
 @blueprint.get("/<path:key>")
-@blueprint.response(HTTPStatus.OK, BYTES, content_type="*/*")
+@blueprint.response(HTTPStatus.OK, BYTES, content_type=OCTETS)
 @public
 @unlimited
 def get_object(key: str) -> Response:
@@ -38,6 +38,7 @@ def get_object(key: str) -> Response:
 
 
 @blueprint.put("/<path:key>")
+@blueprint.doc(requestBody={"required": True, "content": {OCTETS: {"schema": BYTES}}})
 @blueprint.response(HTTPStatus.OK)
 @public
 @unlimited

@@ -6,6 +6,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from softfactory.errors import InvalidKey
 from softfactory.http.fields import BoundedList, MediaType
+from softfactory.http.schemas import Answer
 from softfactory.services.browser.names import file_key
 from softfactory.storage.base import MAX_PARTS
 from softfactory.storage.keys import Key
@@ -41,7 +42,7 @@ class MultipartStart(Schema):
     )
 
 
-class MultipartStarted(Schema):
+class MultipartStarted(Answer):
     """The id of an upload."""
 
     upload_id = fields.String()
@@ -60,7 +61,7 @@ class MultipartPartRequest(MultipartReference):
     part_number = MultipartPartNumber(required=True)
 
 
-class MultipartPartUrl(Schema):
+class MultipartPartUrl(Answer):
     """A URL that takes a part by a plain PUT; the answer's ETag header is the part's."""
 
     url = fields.String()
@@ -68,7 +69,7 @@ class MultipartPartUrl(Schema):
     expires_in = fields.Integer(metadata={"description": "Seconds."})
 
 
-class MultipartPart(Schema):
+class MultipartPart(Answer):
     """A part that arrived."""
 
     part_number = fields.Integer()
@@ -76,7 +77,7 @@ class MultipartPart(Schema):
     size = fields.Integer(metadata={"description": "Bytes."})
 
 
-class MultipartParts(Schema):
+class MultipartParts(Answer):
     """The parts that arrived, by number."""
 
     parts = fields.List(fields.Nested(MultipartPart))
@@ -100,7 +101,7 @@ class MultipartCompletion(MultipartReference):
     )
 
 
-class MultipartCompleted(Schema):
+class MultipartCompleted(Answer):
     """The object that was made."""
 
     key = fields.String()

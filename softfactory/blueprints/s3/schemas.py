@@ -10,6 +10,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from softfactory.http.fields import MAX_TEXT, BoundedList, Flag, StoredType, UTCTime
 from softfactory.http.paging import PageNumber
 from softfactory.http.rows import RowSchema
+from softfactory.http.schemas import Answer
 
 MAX_BATCH = 1000
 """Keys of one batch delete (contracts: browser), as many as S3's DeleteObjects takes."""
@@ -65,7 +66,7 @@ class BrowserEntry(RowSchema):
     is_folder = fields.Boolean()
 
 
-class BrowserPage(Schema):
+class BrowserPage(Answer):
     """One page of a folder."""
 
     objects = fields.Nested(BrowserEntry, many=True, attribute="entries")
@@ -92,7 +93,7 @@ class BrowserUploadKey(Schema):
     key = fields.String(required=True)
 
 
-class BrowserUploaded(Schema):
+class BrowserUploaded(Answer):
     """The answer to an upload, in one form or in parts."""
 
     key = fields.String(attribute="file_key", metadata=_KEY)
@@ -131,7 +132,7 @@ class BrowserDeleteMany(Schema):
     )
 
 
-class BrowserDeleteError(Schema):
+class BrowserDeleteError(Answer):
     """A key that could not be deleted, and why."""
 
     key = fields.String()
@@ -139,14 +140,14 @@ class BrowserDeleteError(Schema):
     message = fields.String()
 
 
-class BrowserDeleted(Schema):
+class BrowserDeleted(Answer):
     """What became of each key; missing ones count as deleted."""
 
     deleted = fields.List(fields.String())
     errors = fields.List(fields.Nested(BrowserDeleteError))
 
 
-class BrowserDownload(Schema):
+class BrowserDownload(Answer):
     """A URL that gives the bytes to whoever has it."""
 
     url = fields.String()
@@ -156,7 +157,7 @@ class BrowserDownload(Schema):
     )
 
 
-class BrowserMetadata(Schema):
+class BrowserMetadata(Answer):
     """What storage knows of an object."""
 
     content_type = StoredType(metadata={"example": "text/plain"})
@@ -169,7 +170,7 @@ class BrowserMetadata(Schema):
     metadata = fields.Dict(keys=fields.String(), values=fields.String())
 
 
-class BrowserVersion(Schema):
+class BrowserVersion(Answer):
     """One version of an object."""
 
     key = fields.String(metadata=_KEY)
@@ -195,7 +196,7 @@ class BrowserSearch(Schema):
     )
 
 
-class BrowserPrefix(Schema):
+class BrowserPrefix(Answer):
     """The user's own prefix."""
 
     prefix = fields.String()

@@ -11,7 +11,7 @@ from softfactory.http.blueprint import Blueprint
 from softfactory.http.forms import UploadForm
 from softfactory.http.identity import current_user, optional
 from softfactory.http.limits import user_limit
-from softfactory.http.schemas import BYTES
+from softfactory.http.schemas import BYTES, OCTETS
 from softfactory.http.send import send_object
 from softfactory.services.simple import shown_key
 from softfactory.storage.disposition import content_disposition
@@ -80,7 +80,7 @@ def upload() -> dict[str, Any]:
 
 
 @blueprint.get("/download/<path:file_key>")
-@blueprint.response(HTTPStatus.OK, BYTES, content_type="*/*")
+@blueprint.response(HTTPStatus.OK, BYTES, content_type=OCTETS)
 @user_limit("simple")
 @optional
 def download(file_key: str) -> Response:

@@ -5,11 +5,12 @@ from marshmallow import Schema, fields
 from softfactory.http.fields import UTCTime
 from softfactory.http.paging import PageNumber
 from softfactory.http.rows import RowSchema
+from softfactory.http.schemas import Answer
 
 _KEY = {"example": "abc123_file.txt", "description": "Relative to your <username>/ root."}
 
 
-class SimpleAnswer(Schema):
+class SimpleAnswer(Answer):
     """What every answer says."""
 
     success = fields.Constant(True, metadata={"type": "boolean"})  # noqa: FBT003

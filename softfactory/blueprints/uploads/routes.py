@@ -12,6 +12,7 @@ from softfactory.http.blueprint import Blueprint
 from softfactory.http.bodies import body_chunks, declared_size
 from softfactory.http.identity import current_user, public
 from softfactory.http.limits import unlimited, user_limit
+from softfactory.http.schemas import BYTES, OCTETS
 from softfactory.http.services import entries, files, part_receiver, uploads
 from softfactory.http.shares import count_for_url
 from softfactory.models import FileUpload
@@ -41,12 +42,7 @@ def resume(file_id: int) -> dict[str, Any]:
 
 
 @blueprint.put("/presigned-uploads/<int:file_id>/upload-part/<int:part_number>")
-@blueprint.doc(
-    requestBody={
-        "required": True,
-        "content": {"application/octet-stream": {"schema": schemas.PART_BYTES}},
-    }
-)
+@blueprint.doc(requestBody={"required": True, "content": {OCTETS: {"schema": BYTES}}})
 @blueprint.arguments(schemas.PartToken, location="query")
 @blueprint.response(HTTPStatus.OK, schemas.UploadedPart)
 @public

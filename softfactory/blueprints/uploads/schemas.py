@@ -9,6 +9,7 @@ from softfactory.errors import InvalidInput
 from softfactory.http.fields import BoundedList, Derived, MediaType, StoredType, UTCTime
 from softfactory.http.paging import PageNumber
 from softfactory.http.rows import RowSchema
+from softfactory.http.schemas import Answer
 from softfactory.http.services import links
 from softfactory.services.access import MAX_ID
 from softfactory.services.content_types import type_by_name
@@ -18,9 +19,6 @@ from softfactory.storage.keys import clean_filename
 
 MAX_NAME_LENGTH = 1024
 """Characters; what the database keeps of a name."""
-
-PART_BYTES = {"type": "string", "format": "binary"}
-"""The body of a part, as OpenAPI says it."""
 
 
 class FileName(fields.String):
@@ -106,7 +104,7 @@ class UploadRequest(Schema):
         )
 
 
-class UploadFile(Schema):
+class UploadFile(Answer):
     """The file of an upload, in short."""
 
     id = fields.String(metadata={"example": "7"})
@@ -114,7 +112,7 @@ class UploadFile(Schema):
     upload_status = fields.String(attribute="status", metadata={"example": "uploading"})
 
 
-class UploadPartUrl(Schema):
+class UploadPartUrl(Answer):
     """Where a part is sent, and how."""
 
     part_number = fields.Integer()
@@ -129,7 +127,7 @@ class _ReadyPartUrls(fields.List[dict[str, str | int]]):
         return value
 
 
-class UploadStarted(Schema):
+class UploadStarted(Answer):
     """An upload and the URLs of its parts."""
 
     file_obj = fields.Nested(UploadFile)
@@ -138,7 +136,7 @@ class UploadStarted(Schema):
     expires_in = fields.Integer(metadata={"description": "Seconds.", "example": 3600})
 
 
-class UploadArrivedPart(Schema):
+class UploadArrivedPart(Answer):
     """A part that arrived whole."""
 
     part_number = fields.Integer()
@@ -171,7 +169,7 @@ class PartToken(Schema):
     token = fields.String(load_default="", metadata={"description": "As the URL was given."})
 
 
-class UploadedPart(Schema):
+class UploadedPart(Answer):
     """A part that arrived through this service."""
 
     part_number = fields.Integer()
@@ -222,7 +220,7 @@ class UploadListQuery(Schema):
     offset = PageNumber(load_default=0, minimum=0)
 
 
-class UploadList(Schema):
+class UploadList(Answer):
     """One page; ``count`` is how many there are in all."""
 
     count = fields.Integer()
