@@ -18,6 +18,7 @@ from softfactory.http.server.binding import refuse_unusable_addresses
 from softfactory.http.server.schema import prepare_schema
 from softfactory.http.server.succession import replace_all
 from softfactory.http.server.worker import PatientWorker
+from softfactory.memory import give_back_large_blocks
 
 try:
     # Not called ``config``: gunicorn has a setting of that name.
@@ -25,6 +26,8 @@ try:
 except ConfigError as error:
     # SystemExit alone passes gunicorn's own handler, which would bury the sentence in a traceback.
     raise SystemExit(str(error)) from None
+
+give_back_large_blocks()
 
 bind = "127.0.0.1:8000"
 
