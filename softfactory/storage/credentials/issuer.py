@@ -4,7 +4,8 @@ The service's own credentials need ``sts:AssumeRole`` on the configured role (wi
 ``sts:GetFederationToken``), and on ``arn:aws:iam::*:user/softfactory/*``: ``iam:CreateUser``,
 ``iam:GetUserPolicy``, ``iam:PutUserPolicy``, ``iam:CreateAccessKey``, ``iam:ListAccessKeys``,
 ``iam:UpdateAccessKey`` and ``iam:DeleteAccessKey``. A federated session can do no more than they
-can themselves, a role's no more than the role: either needs what the policy in ``credentials`` has.
+can themselves, a role's no more than the role: either needs what the policy in ``credentials`` has,
+and the role ``s3:PutObject`` on the bucket's objects for the sessions that sign upload URLs.
 """
 
 from urllib.parse import urlsplit

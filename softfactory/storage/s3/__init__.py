@@ -2,7 +2,7 @@
 
 ``S3Storage`` keeps every promise of ``softfactory.storage.base``. A job a module: ``bucket`` (the
 client), ``errors``, ``reading``, ``writing``, ``copying``, ``deleting``, ``listing``,
-``multipart``, ``archive``, ``signing``, ``sweeping`` and ``checking``.
+``multipart``, ``archive``, ``signing``, ``sweeping``, ``checking`` and ``upload_checking``.
 
 The credentials need these IAM actions, on the bucket (``arn:aws:s3:::NAME``):
 
@@ -16,6 +16,8 @@ and on its objects (``arn:aws:s3:::NAME/*``):
 * ``s3:RestoreObject``, for the glacier tier
 * ``s3:GetObjectTagging``, ``s3:PutObjectTagging``, only where someone tags objects: a copy takes
   the tags along
+
+and ``sts:AssumeRole`` on the role whose sessions sign upload URLs, where one is configured.
 """
 
 from softfactory.storage.s3.storage import S3Storage
