@@ -328,6 +328,15 @@ class InvalidPart(InvalidInput):
     default_message = "A part is missing or does not match. Send it again."
 
 
+class BadDigest(InvalidInput):
+    """A body whose bytes are not those that its Content-MD5 is the digest of."""
+
+    code = "BAD_DIGEST"
+    default_message = (
+        "The bytes that arrived do not match Content-MD5. Nothing was stored; send them again."
+    )
+
+
 class StorageError(SoftFactoryError):
     """Storage failed or could not be reached; the request changed nothing.
 

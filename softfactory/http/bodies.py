@@ -1,15 +1,20 @@
 """A request body that is nothing but the bytes of an object or a part, read as it arrives."""
 
+import base64
+import binascii
 from collections.abc import Iterator
+from hashlib import md5
 from typing import IO
 
 from flask import Request, request
 from werkzeug.exceptions import ClientDisconnected, LengthRequired
 
-from softfactory.errors import FileTooLarge, InvalidInput
+from softfactory.errors import BadDigest, FileTooLarge, InvalidInput
 
 CHUNK_SIZE = 1024 * 1024
 """Bytes asked of the socket at a time; large, because every read costs a system call."""
+
+_MD5_SIZE = 16
 
 
 def body_size(*, limit: int) -> int:
@@ -76,11 +81,44 @@ def read_chunk(stream: IO[bytes], size: int) -> bytes:
 
 
 def body_chunks(size: int) -> Iterator[bytes]:
-    """Yield the body of exactly ``size`` bytes.
+    """Return the body of exactly ``size`` bytes, which its Content-MD5 is checked against.
+
+    What is stored of it must be dropped where iterating raises.
 
     Raises:
-        InvalidInput: it was cut off, or goes on behind them (which only a chunked one can).
+        BadDigest: as it ends: the bytes are not those of Content-MD5 (S3: PutObject, UploadPart).
+        InvalidInput: Content-MD5 is malformed, or an SDK framed the body (aws-chunked); or, while it is read: the body was cut off, or
+            goes on behind them (which only a chunked one can).
     """
+    if "X-Amz-Decoded-Content-Length" in request.headers:
+        raise InvalidInput("Send the bytes as they are, not framed as aws-chunked.")
+    digest = request.headers.get("Content-MD5")
+    chunks = _read_chunks(size)
+    return chunks if digest is None else _checked(chunks, _md5(digest))
+
+
+def _md5(header: str) -> bytes:
+    """Return the digest that the header says (RFC 1864: base64 of 128 bits)."""
+    try:
+        digest = base64.b64decode(header.strip(), validate=True)
+    except binascii.Error:
+        digest = b""
+    if len(digest) != _MD5_SIZE:
+        message = "Content-MD5 must be the MD5 of the body, 16 bytes in base64."
+        raise InvalidInput(message, errors={"Content-MD5": [message]}, code="INVALID_DIGEST")
+    return digest
+
+
+def _checked(chunks: Iterator[bytes], expected: bytes) -> Iterator[bytes]:
+    digest = md5(usedforsecurity=False)
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk
+    if digest.digest() != expected:
+        raise BadDigest
+
+
+def _read_chunks(size: int) -> Iterator[bytes]:
     # One byte more shows whether there is more.
     stream, left = body_stream(request, limit=size + 1), size
     while left:

@@ -72,6 +72,9 @@ def _answer(stored: StoredObject, content_type: str, disposition: str) -> Respon
         return response
 
     headers["Content-Type"] = safe_content_type(content_type)
+    if info.content_encoding is not None:
+        # Ranges are of the encoded bytes (RFC 9110 section 14.1.2), as everywhere else here.
+        headers["Content-Encoding"] = info.content_encoding
     start, stop = 0, info.size
     if (wanted := _wanted_range(stored)) is not None:
         bounds = _bounds(wanted, info.size)

@@ -31,9 +31,18 @@ class SignedObjects:
         refuse_expired(self.engine, key, now=self.clock())
         return open_object(self.storage, key, version_id=version_id, restore_days=self.restore_days)
 
-    def put(self, key: Key, chunks: Iterable[bytes], *, content_type: str) -> ObjectInfo:
+    def put(
+        self,
+        key: Key,
+        chunks: Iterable[bytes],
+        *,
+        content_type: str,
+        content_encoding: str | None = None,
+    ) -> ObjectInfo:
         """Store the bytes, of which those that wait to be confirmed keep no earlier version."""
-        stored = self.storage.put(key, chunks, content_type=content_type)
+        stored = self.storage.put(
+            key, chunks, content_type=content_type, content_encoding=content_encoding
+        )
         if is_staging(key) and stored.version_id is not None:
             self._drop_earlier(key, stored.version_id)
         return stored

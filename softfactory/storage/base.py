@@ -82,11 +82,13 @@ class ObjectInfo(ObjectSummary):
     Attributes:
         content_type: as it was put; ``application/octet-stream`` where nothing was said.
         version_id: None where the storage keeps no versions.
+        content_encoding: as it was put; None where the bytes are the content itself.
         metadata: the custom metadata it was put with; lower-case names.
         restoration: None unless the object is archived and was asked back.
     """
 
     content_type: str = "application/octet-stream"
+    content_encoding: str | None = None
     version_id: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     restoration: Restoration | None = None
@@ -281,6 +283,7 @@ class Storage(Protocol):
         chunks: Iterable[bytes],
         *,
         content_type: str | Callable[[], str] = "application/octet-stream",
+        content_encoding: str | None = None,
         metadata: Mapping[str, str] | None = None,
         storage_class: StorageClass = StorageClass.STANDARD,
     ) -> ObjectInfo:
@@ -293,6 +296,8 @@ class Storage(Protocol):
             chunks: consumed once, as it arrives; any sizes, also none at all (an empty object).
             content_type: the type, or a function that is called once, after the last chunk, by
                 those who know it only from the bytes.
+            content_encoding: how the bytes encode that content (RFC 9110 section 8.4); it goes
+                with them wherever they are copied. ``aws-chunked`` is none.
             metadata: names of lower-case letters, digits and hyphens, printable ASCII values;
                 at most 2 KB in all (S3: user-defined metadata).
         """
@@ -307,7 +312,7 @@ class Storage(Protocol):
         content_type: str | None = None,
         as_new: bool = False,
     ) -> ObjectInfo:
-        """Copy an object (or one version of it) with its type, metadata and class.
+        """Copy an object (or one version of it) with its type, encoding, metadata and class.
 
         Also beyond 5 GiB, S3's limit for one CopyObject.
 
@@ -433,6 +438,7 @@ class Storage(Protocol):
         key: Key,
         *,
         content_type: str = "application/octet-stream",
+        content_encoding: str | None = None,
         metadata: Mapping[str, str] | None = None,
         storage_class: StorageClass = StorageClass.STANDARD,
         part_size: int | None = None,

@@ -14,14 +14,21 @@ OWN = "localhost:8000"
 """The host of PUBLIC_BASE_URL where a test does not say another."""
 
 
-def exchange(caller: Caller, method: str, url: str, body: bytes | None = None) -> tuple[int, Any]:
+def exchange(
+    caller: Caller,
+    method: str,
+    url: str,
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+) -> tuple[int, Any]:
     """Use a signed URL as a stranger would: without a login. Return the status and the answer."""
     parts = urlsplit(url)
     if parts.netloc == OWN:
-        with caller.client.open(f"{parts.path}?{parts.query}", method=method, data=body) as answer:
+        path = f"{parts.path}?{parts.query}"
+        with caller.client.open(path, method=method, data=body, headers=headers) as answer:
             answer.get_data()
             return answer.status_code, answer
-    found = requests.request(method, url, data=body, timeout=10)
+    found = requests.request(method, url, data=body, headers=headers, timeout=10)
     return found.status_code, found
 
 

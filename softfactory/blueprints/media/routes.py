@@ -56,8 +56,12 @@ def put_object(key: str) -> Response:
         part = admitted.store(body_chunks(size), size=size)
         response.headers["ETag"] = quote_etag(part.etag)
     else:
-        content_type = request.headers.get("Content-Type") or "application/octet-stream"
-        stored = signed_objects().put(Key(key), body_chunks(size), content_type=content_type)
+        stored = signed_objects().put(
+            Key(key),
+            body_chunks(size),
+            content_type=request.headers.get("Content-Type") or "application/octet-stream",
+            content_encoding=request.headers.get("Content-Encoding"),
+        )
         response.headers["ETag"] = quote_etag(stored.etag)
     return response
 

@@ -10,12 +10,13 @@ from sqlite3 import Connection
 from softfactory.clock import Clock, utc_now
 from softfactory.errors import InvalidInput
 from softfactory.storage.base import ObjectInfo
+from softfactory.storage.encoding import checked_encoding
 from softfactory.storage.local import versions
 from softfactory.storage.local.files import FileStore
 from softfactory.storage.local.index import Index
 from softfactory.storage.local.times import to_ticks
 from softfactory.storage.local.upload_directories import UploadDirectories
-from softfactory.storage.local.versions import Version
+from softfactory.storage.local.versions import ENCODING, NO_HEADERS, Version
 from softfactory.storage.signing import UrlSigner
 
 NULL_VERSION = "null"
@@ -80,6 +81,16 @@ class LocalBase:
         """Remove the files that a committed change left over; return what it made."""
         self._files.remove(spare)
         return self._info(version)
+
+
+def dump_headers(*, content_encoding: str | None) -> str:
+    """Return the headers that are kept with an object as the index keeps them.
+
+    Raises:
+        InvalidInput: one of them is malformed.
+    """
+    encoding = checked_encoding(content_encoding)
+    return NO_HEADERS if encoding is None else json.dumps({ENCODING: encoding})
 
 
 def dump_metadata(metadata: Mapping[str, str] | None) -> str:

@@ -9,7 +9,7 @@ from softfactory.errors import StorageError
 from softfactory.storage.base import MAX_LIST_LIMIT, DeleteFailure, ObjectInfo, StorageClass
 from softfactory.storage.keys import Key, StoredKey
 from softfactory.storage.local import versions
-from softfactory.storage.local.base import NULL_VERSION, LocalBase, dump_metadata
+from softfactory.storage.local.base import NULL_VERSION, LocalBase, dump_headers, dump_metadata
 from softfactory.storage.local.versions import Version
 
 
@@ -22,11 +22,13 @@ class Changes(LocalBase):
         chunks: Iterable[bytes],
         *,
         content_type: str | Callable[[], str] = "application/octet-stream",
+        content_encoding: str | None = None,
         metadata: Mapping[str, str] | None = None,
         storage_class: StorageClass = StorageClass.STANDARD,
     ) -> ObjectInfo:
         """Store the bytes of ``chunks`` under ``key``, replacing what is there."""
         custom = dump_metadata(metadata)
+        headers = dump_headers(content_encoding=content_encoding)
         with self._files.draft() as draft:
             for chunk in chunks:
                 draft.writer.write(chunk)
@@ -42,6 +44,7 @@ class Changes(LocalBase):
                 storage_class=storage_class,
                 metadata=custom,
                 modified=self._now(),
+                headers=headers,
             )
             add = partial(versions.add, version=version, versioning=self._versioning)
             added = self._index.write(add)

@@ -13,7 +13,7 @@ from softfactory.storage.base import MultipartInfo, ObjectInfo, PartInfo, Storag
 from softfactory.storage.keys import Key, StoredKey
 from softfactory.storage.local import uploads, versions
 from softfactory.storage.local.assembly import assembled, etag_of
-from softfactory.storage.local.base import LocalBase, dump_metadata
+from softfactory.storage.local.base import LocalBase, dump_headers, dump_metadata
 from softfactory.storage.local.times import from_ticks
 from softfactory.storage.local.uploads import Part, Upload
 from softfactory.storage.local.versions import Version
@@ -43,6 +43,7 @@ class Multipart(LocalBase):
         key: Key,
         *,
         content_type: str = "application/octet-stream",
+        content_encoding: str | None = None,
         metadata: Mapping[str, str] | None = None,
         storage_class: StorageClass = StorageClass.STANDARD,
         part_size: int | None = None,
@@ -60,6 +61,7 @@ class Multipart(LocalBase):
             part_size=part_size,
             size=size,
             last_activity=self._now(),
+            headers=dump_headers(content_encoding=content_encoding),
         )
         with self._directories.made(upload):
             self._index.write(partial(uploads.insert, upload=upload))
@@ -112,6 +114,7 @@ class Multipart(LocalBase):
                     storage_class=upload.storage_class,
                     metadata=upload.metadata,
                     modified=self._now(),
+                    headers=upload.headers,
                 )
                 made = self._index.write(partial(self._finish, upload=upload, version=version))
             self._directories.remove(upload)

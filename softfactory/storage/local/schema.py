@@ -7,7 +7,7 @@ from pathlib import Path
 
 from softfactory.storage.local.directories import make_root
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Kept in the file's ``user_version``; raised with each change of the tables."""
 
 BUSY_SECONDS = 30.0
@@ -149,7 +149,13 @@ _NONCURRENT_BYTES = " ".join(
     )
 )
 
-_STEPS = (_TABLES, _NONCURRENT_BYTES)
+# The headers of HTTP that are kept with an object, but for its type: a JSON object by name.
+_HEADERS = """
+ALTER TABLE versions ADD COLUMN headers TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE uploads ADD COLUMN headers TEXT NOT NULL DEFAULT '{}';
+"""
+
+_STEPS = (_TABLES, _NONCURRENT_BYTES, _HEADERS)
 """What brings an index from each version to the next one, the first from an empty file."""
 
 

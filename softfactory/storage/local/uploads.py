@@ -9,11 +9,13 @@ from typing import NamedTuple
 from softfactory.errors import InvalidInput, InvalidPart, UploadNotFound
 from softfactory.storage.base import MAX_PART_SIZE, MAX_PARTS, MIN_PART_SIZE
 from softfactory.storage.local.listing import first_after
+from softfactory.storage.local.versions import NO_HEADERS
 
 _UPLOAD_ID = re.compile("[0-9a-f]{32}")
 
 _SELECT = """
-SELECT upload_id, key, content_type, storage_class, metadata, part_size, size, last_activity
+SELECT upload_id, key, content_type, storage_class, metadata, part_size, size, last_activity,
+    headers
 FROM uploads
 """
 
@@ -29,6 +31,7 @@ class Upload(NamedTuple):
     part_size: int | None
     size: int | None
     last_activity: int
+    headers: str = NO_HEADERS
 
     @property
     def is_declared(self) -> bool:
@@ -66,7 +69,7 @@ class Part(NamedTuple):
 
 def insert(connection: sqlite3.Connection, upload: Upload) -> None:
     """Begin an upload."""
-    connection.execute("INSERT INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?, ?)", upload)
+    connection.execute("INSERT INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", upload)
 
 
 def find(connection: sqlite3.Connection, key: str, upload_id: str) -> Upload:

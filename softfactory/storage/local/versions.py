@@ -17,17 +17,21 @@ from softfactory.storage.local.times import from_ticks, to_ticks
 
 _VERSION_ID = re.compile("[0-7][0-9a-f]{15}")
 
+ENCODING = "Content-Encoding"
+NO_HEADERS = "{}"
+"""``headers`` of an object that none are kept with."""
+
 _SELECT = """
 SELECT key, file, size, etag, content_type, storage_class, metadata, modified,
-    restored_from, restored_until, noncurrent_since, id
+    restored_from, restored_until, noncurrent_since, headers, id
 FROM versions
 """
 
 _INSERT = """
 INSERT INTO versions (
     key, file, size, etag, content_type, storage_class, metadata, modified,
-    restored_from, restored_until, noncurrent_since
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    restored_from, restored_until, noncurrent_since, headers
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
@@ -45,6 +49,7 @@ class Version(NamedTuple):
     restored_from: int | None = None
     restored_until: int | None = None
     noncurrent_since: int | None = None
+    headers: str = NO_HEADERS
     id: int = 0
 
     @property
@@ -73,6 +78,7 @@ class Version(NamedTuple):
             last_modified=from_ticks(self.modified),
             storage_class=self.storage_class,
             content_type=self.content_type,
+            content_encoding=json.loads(self.headers).get(ENCODING),
             version_id=self.version_id if versioning else None,
             metadata=metadata,
             restoration=self.restoration(now),

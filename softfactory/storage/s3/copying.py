@@ -115,6 +115,10 @@ class Copier(Multipart, Deleter):
         if info.is_archived:
             raise ObjectArchived
         attributes: dict[str, Any] = {name: head[name] for name in carried if name in head}  # type: ignore[literal-required]
+        if info.content_encoding is None:
+            attributes.pop("ContentEncoding", None)
+        else:
+            attributes["ContentEncoding"] = info.content_encoding
         attributes["StorageClass"] = info.storage_class
         attributes |= changes or {}
         if carried is not _CARRIED:

@@ -20,7 +20,7 @@ from softfactory.storage.base import (
 from softfactory.storage.keys import Key, StoredKey
 from softfactory.storage.s3.errors import storage_errors
 from softfactory.storage.s3.part_memory import MEMORY, PART_SIZE, SMALL
-from softfactory.storage.s3.reading import Reader, answered_version
+from softfactory.storage.s3.reading import Reader, answered_version, encoding_argument
 from softfactory.storage.s3.xml_text import key_of
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Multipart(Reader):
         key: Key,
         *,
         content_type: str = "application/octet-stream",
+        content_encoding: str | None = None,
         metadata: Mapping[str, str] | None = None,
         storage_class: StorageClass = StorageClass.STANDARD,
         part_size: int | None = None,  # S3 joins parts of any size, and without these
@@ -50,6 +51,7 @@ class Multipart(Reader):
                 ContentType=content_type,
                 Metadata=metadata or {},
                 StorageClass=storage_class.value,
+                **encoding_argument(content_encoding),
             )
         return answer["UploadId"]
 

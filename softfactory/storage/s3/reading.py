@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from softfactory.errors import ObjectArchived
 from softfactory.storage.base import ObjectInfo, Restoration, StorageClass
+from softfactory.storage.encoding import checked_encoding, stored_encoding
 from softfactory.storage.keys import StoredKey
 from softfactory.storage.s3.bucket import Bucket
 from softfactory.storage.s3.errors import storage_errors, stream_errors
@@ -113,6 +114,7 @@ def object_info(key: str, answer: Mapping[str, Any]) -> ObjectInfo:
         last_modified=answer["LastModified"].astimezone(UTC),
         storage_class=answer.get("StorageClass") or StorageClass.STANDARD,
         content_type=answer.get("ContentType") or "application/octet-stream",
+        content_encoding=stored_encoding(answer.get("ContentEncoding")),
         version_id=answered_version(answer),
         metadata={name.lower(): value for name, value in answer.get("Metadata", {}).items()},
         restoration=_restoration(answer.get("Restore")),
@@ -122,6 +124,16 @@ def object_info(key: str, answer: Mapping[str, Any]) -> ObjectInfo:
 def version_argument(version_id: str | None) -> dict[str, Any]:
     """Return the argument that names ``version_id``; none where it is None."""
     return {} if version_id is None else {"VersionId": version_id}
+
+
+def encoding_argument(content_encoding: str | None) -> dict[str, Any]:
+    """Return the argument that says how the bytes are encoded; none where nothing does.
+
+    Raises:
+        InvalidInput: it is malformed.
+    """
+    encoding = checked_encoding(content_encoding)
+    return {} if encoding is None else {"ContentEncoding": encoding}
 
 
 def answered_version(answer: Mapping[str, Any]) -> str | None:

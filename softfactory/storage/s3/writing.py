@@ -6,11 +6,12 @@ from contextlib import closing
 
 from softfactory.errors import ObjectNotFound
 from softfactory.storage.base import ObjectInfo, StorageClass
+from softfactory.storage.encoding import stored_encoding
 from softfactory.storage.keys import Key
 from softfactory.storage.s3.copying import Copier
 from softfactory.storage.s3.errors import storage_errors
 from softfactory.storage.s3.part_memory import MEMORY, PART_SIZE, taken
-from softfactory.storage.s3.reading import answered_version
+from softfactory.storage.s3.reading import answered_version, encoding_argument
 
 DEFAULT_TYPE = "application/octet-stream"
 
@@ -24,6 +25,7 @@ class Writer(Copier):
         chunks: Iterable[bytes],
         *,
         content_type: str | Callable[[], str] = DEFAULT_TYPE,
+        content_encoding: str | None = None,
         metadata: Mapping[str, str] | None = None,
         storage_class: StorageClass = StorageClass.STANDARD,
     ) -> ObjectInfo:
@@ -42,6 +44,7 @@ class Writer(Copier):
                     key,
                     _each(first, parts),
                     content_type=content_type,
+                    content_encoding=content_encoding,
                     metadata=metadata or {},
                     storage_class=storage_class,
                 )
@@ -55,6 +58,7 @@ class Writer(Copier):
                     ContentType=final_type,
                     Metadata=metadata or {},
                     StorageClass=storage_class.value,
+                    **encoding_argument(content_encoding),
                 )
         version_id = answered_version(answer)
         try:
@@ -68,6 +72,7 @@ class Writer(Copier):
                 last_modified=self._clock(),
                 storage_class=storage_class.value,
                 content_type=final_type,
+                content_encoding=stored_encoding(content_encoding),
                 version_id=version_id,
                 metadata=metadata or {},
             )
@@ -78,6 +83,7 @@ class Writer(Copier):
         parts: Iterable[bytearray],
         *,
         content_type: str | Callable[[], str],
+        content_encoding: str | None,
         metadata: Mapping[str, str],
         storage_class: StorageClass,
     ) -> ObjectInfo:
@@ -88,7 +94,11 @@ class Writer(Copier):
             first_type = mimetypes.guess_type(key)[0] or DEFAULT_TYPE
             first_class = StorageClass.STANDARD
         upload_id = self.create_multipart(
-            key, content_type=first_type, metadata=metadata, storage_class=first_class
+            key,
+            content_type=first_type,
+            content_encoding=content_encoding,
+            metadata=metadata,
+            storage_class=first_class,
         )
         try:
             sent = [
