@@ -25,6 +25,7 @@ from softfactory.http.key_converter import KeyConverter
 from softfactory.http.limits import register_limits
 from softfactory.http.mail import MailmanMailer
 from softfactory.http.no_sessions import NoSessions
+from softfactory.http.no_sniffing import forbid_sniffing
 from softfactory.http.openapi import Api, document
 from softfactory.http.request_log import configure_logging, register_request_log
 from softfactory.http.response_cache import FlaskResponseCache
@@ -76,6 +77,7 @@ def create_app(config: Config, *, clock: Clock = utc_now, storage: Storage | Non
     app.extensions[EXTENSION] = _runtime(app, config, clock, storage)
 
     register_request_log(app)
+    forbid_sniffing(app)
     require_login(app)
     _register_routes(app, config)
     register_error_handlers(app)
@@ -207,7 +209,8 @@ def _flask_settings(config: Config) -> dict[str, Any]:
         "OPENAPI_VERSION": "3.0.3",
     }
     # Fewer than gunicorn has threads: who moves bytes holds none, and the others wait a moment.
-    pool: dict[str, Any] = {"pool_size": 5, "max_overflow": 11}
+    # No failure that is logged shows what a statement was given: addresses, hashes, codes.
+    pool: dict[str, Any] = {"pool_size": 5, "max_overflow": 11, "hide_parameters": True}
     if not config.database_url.startswith("sqlite"):
         # A connection that the server closed meanwhile is replaced before it is used.
         pool |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}

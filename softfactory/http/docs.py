@@ -82,11 +82,6 @@ def register_docs(app: Flask, spec: Spec) -> None:
         for rule in (path, f"{path}/"):
             docs.add_url_rule(rule, endpoint=view.__name__, view_func=view)
 
-    @docs.after_request
-    def forbid_sniffing(response: Response) -> Response:
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        return response
-
     app.register_blueprint(docs)
 
 

@@ -66,8 +66,22 @@ _SHARED: list[structlog.types.Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+_VALUES = re.compile(
+    r"^(DETAIL: ).*?(?=^(?:HINT: |CONTEXT: |\[SQL: |\(Background |$)|\Z)", re.MULTILINE | re.DOTALL
+)
+"""What PostgreSQL's failures quote of a row, up to what follows (its manual, section 55.8)."""
+
+
+def _hide_values(_logger: Any, _name: str, event: structlog.types.EventDict) -> Any:  # noqa: ANN401  # structlog's
+    """Leave what stood in the database out of a traceback; statements hide theirs themselves."""
+    if "exception" in event:
+        event["exception"] = _VALUES.sub(r"\1(hidden)\n", event["exception"])
+    return event
+
+
 _RENDERED: list[structlog.types.Processor] = [
     structlog.processors.format_exc_info,
+    _hide_values,
     _output.render,
 ]
 # One list for the process: loggers keep the one that they first saw.

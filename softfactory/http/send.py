@@ -55,7 +55,6 @@ def _answer(stored: StoredObject, content_type: str, disposition: str) -> Respon
             "Last-Modified": http_date(info.last_modified),
             "Accept-Ranges": "bytes",
             "Cache-Control": "private, no-cache",
-            "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": SANDBOX,
             "Content-Disposition": disposition,
         }

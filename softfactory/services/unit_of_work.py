@@ -1,14 +1,14 @@
 """How a use case writes: one transaction, which takes its place in the queue at its start."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import RLock
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from softfactory.disk import FOR_DATABASES, has_room
+from softfactory.disk import FOR_DATABASES, has_room, keep_private
 from softfactory.errors import StorageFull
 
 _IMMEDIATE = "sqlite_immediate"
@@ -103,6 +103,13 @@ def configure_sqlite(engine: Engine) -> None:
     """
     if engine.dialect.name != "sqlite":
         return
+
+    @event.listens_for(engine, "do_connect")
+    def make(_dialect, _record, arguments, _keywords) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  # as below
+        path = str(arguments[0])
+        if path and not path.startswith((":memory:", "file:")):
+            with suppress(OSError):  # SQLite says the same, in words that are known here
+                keep_private(path)
 
     @event.listens_for(engine, "connect")
     def connect(dbapi_connection, _record) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  # DBAPI has no types

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-DIRECTORY_MODE = 0o750
-FILE_MODE = 0o640
+DIRECTORY_MODE = 0o700
+FILE_MODE = 0o600
 
 
 def make_root(root: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import sqlite3
 from pathlib import Path
 
+from softfactory.disk import keep_private
 from softfactory.storage.local.directories import make_root
 
 SCHEMA_VERSION = 3
@@ -167,6 +168,7 @@ def connect(path: Path) -> sqlite3.Connection:
         OSError: its directory cannot be made.
     """
     make_root(path.parent)
+    keep_private(str(path))
     # Another thread may close the connection before a fork, hence check_same_thread.
     connection = sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
