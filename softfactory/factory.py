@@ -26,6 +26,7 @@ from softfactory.http.limits import register_limits
 from softfactory.http.mail import MailmanMailer
 from softfactory.http.no_sessions import NoSessions
 from softfactory.http.no_sniffing import forbid_sniffing
+from softfactory.http.no_store import forbid_storing
 from softfactory.http.openapi import Api, document
 from softfactory.http.request_log import configure_logging, register_request_log
 from softfactory.http.response_cache import FlaskResponseCache
@@ -78,6 +79,7 @@ def create_app(config: Config, *, clock: Clock = utc_now, storage: Storage | Non
 
     register_request_log(app)
     forbid_sniffing(app)
+    forbid_storing(app)
     require_login(app)
     _register_routes(app, config)
     register_error_handlers(app)
