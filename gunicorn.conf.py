@@ -136,7 +136,9 @@ def on_reload(server: Any) -> None:  # noqa: ANN401  # gunicorn ships no types
 
 
 def post_worker_init(worker: Any) -> None:  # noqa: ANN401  # gunicorn ships no types
-    """Let the worker try its storage, and watch it.
+    """Let the worker try its storage, and watch it; what it says goes where the app's lines go.
+
+    gunicorn's own lines stay in the file that the command line names for them, if it does.
 
     Raises:
         SystemExit: the storage is not fit for production; the whole server stops with it.
@@ -144,6 +146,9 @@ def post_worker_init(worker: Any) -> None:  # noqa: ANN401  # gunicorn ships no 
     # Imported by the worker, so that SIGHUP brings new code.
     from softfactory.http.starting import begin  # noqa: PLC0415
 
+    if worker.cfg.errorlog == "-":
+        worker.log.error_log.handlers.clear()
+        worker.log.error_log.propagate = True
     begin(worker.app.wsgi())
 
 
@@ -151,6 +156,12 @@ def when_ready(server: Any) -> None:  # noqa: ANN401  # gunicorn ships no types
     """Tell the person at the terminal where the service is."""
     if http_parser == "python":
         server.log.info("Without gunicorn's C parser: see requirements-fast.in")
+    if server.cfg.is_ssl:
+        server.log.warning(
+            "With TLS each connection has a thread from its first byte on: %d slow clients of this "
+            "worker shut out all others. Let a proxy in front do TLS, and wait for slow clients.",
+            threads,
+        )
     for listener in server.LISTENERS:
         address = str(listener).replace("//0.0.0.0:", "//localhost:")
         server.log.info("SoftFactory Files is ready on %s", address)

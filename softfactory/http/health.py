@@ -1,10 +1,12 @@
 """Is it alive, is it ready: two routes for load balancers."""
 
+import math
 import threading
 from http import HTTPStatus
+from time import monotonic
 
 import structlog
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request
 from sqlalchemy import exists, select
 
 from softfactory.http.extensions import db
@@ -15,6 +17,11 @@ from softfactory.models import User
 
 blueprint = Blueprint("health", __name__)
 log = structlog.get_logger(__name__)
+
+REMEMBERED_SECONDS = 1.0
+"""How long what was found counts."""
+
+_EXTENSION = "softfactory.readiness"
 
 
 @blueprint.get("/healthz")
@@ -33,32 +40,37 @@ def ready() -> tuple[Response, HTTPStatus]:
     """
     if request.environ.get(STOPPING):
         return jsonify(status="stopping", failing=[]), HTTPStatus.SERVICE_UNAVAILABLE
-    if failing := _readiness.failing():
+    if failing := _readiness().failing():
         return jsonify(status="unavailable", failing=failing), HTTPStatus.SERVICE_UNAVAILABLE
     return jsonify(status="ok"), HTTPStatus.OK
 
 
 class _Readiness:
-    """One thread looks at a time; whoever asks meanwhile hears what was found before.
+    """What was found last, for a second; one thread looks at a time, and others hear that meanwhile.
 
-    A storage that hangs would otherwise take a thread with each probe, until none is left.
+    A storage that hangs would otherwise take a thread with each probe, until none is left, and a
+    flood of probes would be one of the database.
     """
 
     def __init__(self) -> None:
         self._looking = threading.Lock()
         self._found: list[str] = []
+        self._until = -math.inf
 
     def failing(self) -> list[str]:
         """Return the parts that do not answer."""
-        if self._looking.acquire(blocking=False):
+        if monotonic() >= self._until and self._looking.acquire(blocking=False):
             try:
                 self._found = _look()
+                self._until = monotonic() + REMEMBERED_SECONDS
             finally:
                 self._looking.release()
         return self._found
 
 
-_readiness = _Readiness()
+def _readiness() -> _Readiness:
+    readiness: _Readiness = current_app.extensions.setdefault(_EXTENSION, _Readiness())
+    return readiness
 
 
 def _look() -> list[str]:

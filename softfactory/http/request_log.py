@@ -9,7 +9,7 @@ import random
 import re
 import sys
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any, TextIO
 
 import structlog
@@ -32,7 +32,14 @@ class _Output(logging.Handler):
     renderer: structlog.types.Processor
 
     def createLock(self) -> None:  # noqa: N802  # logging's name
-        self.lock = None
+        # One that keeps nobody out: since Python 3.13 logging enters it without a look.
+        self.lock = nullcontext()  # type: ignore[assignment]  # typed as a real one
+
+    def acquire(self) -> None:
+        """Do nothing, as there is no lock."""
+
+    def release(self) -> None:
+        """Do nothing, as there is no lock."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -115,8 +122,9 @@ def configure_logging(*, as_json: bool, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.addHandler(_output)  # once, however often it is done
     root.setLevel(logging.INFO)
-    # No line shows them, and each would be asked for (logging HOWTO, Optimization).
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    # No line shows them, and each would be asked for (logging HOWTO, Optimization). The process is
+    # in gunicorn's own lines, which begin before ours.
+    logging.logThreads = logging.logMultiprocessing = False
 
 
 def _new_id() -> str:

@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 from tests.conftest import needs_postgresql
 from tests.e2e.edge import Edge, edge
 from tests.e2e.server import free_port
+from tests.e2e.waiting import wait_for
 
 LISTS = [
     "/api/files",
@@ -148,10 +149,12 @@ def test_without_its_database_it_answers_503_and_recovers(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
             )
             gone = requests.get(f"{server.url}/api/files", headers=server.bearer, timeout=20)
+            wait_for(lambda: statuses(server, ["/readyz"]) == {"/readyz": 503})
             alive = statuses(server, ["/healthz", "/readyz"])
         finally:
             admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
-        after = statuses(server, [*LISTS, "/readyz"])
+        after = statuses(server, LISTS)
+        wait_for(lambda: statuses(server, ["/readyz"]) == {"/readyz": 200})
 
     assert set(before.values()) == {200}
     assert (gone.status_code, gone.json()["code"]) == (503, "DATABASE_UNAVAILABLE")

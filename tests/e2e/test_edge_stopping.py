@@ -1,5 +1,6 @@
 """Stopping and restarting lose no request: readiness turns first, transfers end, nobody is cut."""
 
+import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -72,6 +73,23 @@ def test_transfers_in_flight_end_before_the_server_does(make_edge: Callable[...,
     assert status == 201
     assert server.server.process is not None
     assert server.server.process.wait(timeout=10) == 0
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "SIGQUIT"])
+def test_a_stop_is_told_of_in_the_log_without_a_traceback(
+    make_edge: Callable[..., Edge], how: str
+) -> None:
+    server = make_edge(APP_ENV="production")
+    tell(server, signal.SIGHUP)
+    wait_for(lambda: "Worker exiting" in server.server.log.read_text())
+    tell(server, signal.Signals[how])
+    assert server.server.process is not None
+    status = server.server.process.wait(timeout=20)
+
+    log = server.server.log.read_text()
+    events = [json.loads(line)["event"] for line in log.splitlines() if line.startswith("{")]
+    assert (status, "Traceback" in log, "Logging error" in log) == (0, False, False)
+    assert len([event for event in events if event.startswith("Worker exiting")]) == 2
 
 
 class Questions(Load):

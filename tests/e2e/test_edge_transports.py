@@ -146,6 +146,12 @@ def test_a_head_that_others_may_read_otherwise_is_refused(server: Stand, fields:
         assert client.answer().status == 400
 
 
+def test_an_operator_hears_that_tls_here_waits_for_slow_clients(server: Stand) -> None:
+    is_tls = server.edge.url.startswith("https:")
+
+    assert ("Let a proxy in front do TLS" in server.edge.server.log.read_text()) is is_tls
+
+
 def test_a_kept_connection_serves_one_request_after_the_other(server: Stand) -> None:
     with server.connect() as client:
         client.send(server.edge.request(ME))

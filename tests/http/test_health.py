@@ -1,11 +1,13 @@
 """Is it alive, is it ready: what load balancers ask."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from softfactory.http import health
 from softfactory.http.runtime import runtime
 from tests.doubles import FailingStorage
 from tests.stacks import one_stack
@@ -77,8 +79,40 @@ def test_all_that_fails_is_named(make_app: Any, app: Any, tmp_path: Path) -> Non
     assert client.get("/readyz").get_json()["failing"] == ["database", "storage"]
 
 
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """A function that lets so many seconds pass for readiness."""
+    seconds = [0.0]
+    monkeypatch.setattr(health, "monotonic", lambda: seconds[0])
+
+    def later(more: float) -> None:
+        seconds[0] += more
+
+    return later
+
+
 @one_stack
-def test_a_part_that_recovers_makes_the_service_ready_again(make_app: Any, app: Any) -> None:
+def test_many_questions_in_a_second_are_one_to_storage(
+    make_app: Any, app: Any, now: Callable[[float], None]
+) -> None:
+    with app.app_context():
+        storage = FailingStorage(runtime().storage)
+    client = make_app(storage=storage).test_client()
+    client.get("/readyz")
+    storage.fail_before = {"list_objects"}
+
+    statuses = []
+    for seconds in (0, 0.9, 0.2, 0.9):
+        now(seconds)
+        statuses.append(client.get("/readyz").status_code)
+
+    assert statuses == [200, 200, 503, 503]
+
+
+@one_stack
+def test_a_part_that_recovers_makes_the_service_ready_again(
+    make_app: Any, app: Any, now: Callable[[float], None]
+) -> None:
     with app.app_context():
         storage = FailingStorage(runtime().storage)
     client = make_app(storage=storage).test_client()
@@ -86,6 +120,7 @@ def test_a_part_that_recovers_makes_the_service_ready_again(make_app: Any, app: 
     before = client.get("/readyz").status_code
 
     storage.fail_before = set()
+    now(1)
 
     assert (before, client.get("/readyz").status_code) == (503, 200)
 

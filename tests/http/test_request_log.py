@@ -201,3 +201,13 @@ def journey(app: Flask, mail: SMTPDouble) -> list[str]:
         "in-the-query", *(tokens[kind].rpartition(".")[2] for kind in tokens if "_token" in kind),
         *SECRETS.values(), "johndoe@example.com", "argon2",
     ]  # fmt: skip
+
+
+def test_the_log_has_a_lock_that_keeps_nobody_out(log: Log) -> None:
+    (handler,) = [h for h in logging.getLogger().handlers if type(h).__name__ == "_Output"]
+
+    # As logging.Handler.handle does since Python 3.13.
+    with handler.lock, handler.lock:  # type: ignore[union-attr]
+        logging.getLogger("a.library").warning("said inside")
+
+    assert log.lines[-1]["event"] == "said inside"
