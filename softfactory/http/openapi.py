@@ -25,6 +25,21 @@ Document = dict[str, Any]
 
 View = Callable[..., Any]
 
+DESCRIPTION = """\
+Several contracts on one set of files. Sizes are bytes, times are UTC in ISO 8601 with a `Z`.
+
+**How to get a token.** `POST /api/auth/register` mails a code, `POST /api/auth/confirm` takes it, and
+`POST /api/auth/login` answers with `access_token`. Send it with every request as
+`Authorization: Bearer <access_token>`. It lives an hour by default (`expires_in`);
+`POST /api/auth/refresh` renews it with the login's `refresh_token`. URLs that an answer calls signed
+or presigned need no token.
+
+**Failures** all have one body: `error` and `detail` say the same for people, `code` is for programs,
+and `errors` names the fields that were wrong, 20 at most.
+
+**Bytes of files** are described as `application/octet-stream`; an answer has the type of its file.
+"""
+
 BEARER = "bearer"
 """The name of the one security scheme."""
 
@@ -187,6 +202,7 @@ class Api(flask_smorest.Api):
 def document(app: Flask, api: Api) -> Document:
     """Return the OpenAPI document of all routes of ``app`` but the pages that show it."""
     spec = api.describe()
+    spec["info"]["description"] = DESCRIPTION
     spec["components"]["responses"] = {
         status.name: {
             "description": status.phrase,
@@ -196,7 +212,12 @@ def document(app: Flask, api: Api) -> Document:
         if status >= HTTPStatus.BAD_REQUEST or status == HTTPStatus.ACCEPTED
     }
     spec["components"]["securitySchemes"] = {
-        BEARER: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+        BEARER: {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "The access_token of POST /api/auth/login.",
+        }
     }
     spec["security"] = [{BEARER: []}]
     spec["paths"].update(deepcopy(PLAIN))

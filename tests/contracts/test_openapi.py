@@ -87,6 +87,72 @@ def test_every_operation_says_what_it_does_and_where_it_belongs(spec: dict[str, 
     assert silent == []
 
 
+def test_every_operation_is_named_by_its_blueprint_and_function(
+    app: Flask, spec: dict[str, Any]
+) -> None:
+    names = [operation["operationId"] for _, _, operation in operations(spec)]
+
+    assert len(set(names)) == len(names)
+    assert set(names) <= {endpoint.replace(".", "_") for endpoint in app.view_functions}
+    assert {"auth_login", "drive_details", "files_upload", "health_alive"} <= set(names)
+
+
+def test_the_document_says_how_to_get_a_token(spec: dict[str, Any]) -> None:
+    told = spec["info"]["description"]
+
+    assert "POST /api/auth/login" in told
+    assert "Authorization: Bearer" in told
+
+
+def test_bytes_are_octets_wherever_they_go(spec: dict[str, Any]) -> None:
+    binary = {"type": "string", "format": "binary"}
+    bodies = [
+        body["content"]
+        for _, _, operation in operations(spec)
+        for body in [operation.get("requestBody", {}), *operation["responses"].values()]
+        if "content" in body
+    ]
+
+    kinds = {kind for content in bodies for kind in content}
+
+    assert kinds == {"application/json", "application/octet-stream", "multipart/form-data"}
+    octets = [content["application/octet-stream"] for content in bodies if len(content) == 1
+              and "application/octet-stream" in content]  # fmt: skip
+    assert len(octets) >= 8
+    assert all(each == {"schema": binary} for each in octets)
+
+
+def test_every_field_of_an_answer_is_there_or_said_to_be_optional(spec: dict[str, Any]) -> None:
+    answers = {
+        name
+        for _, _, operation in operations(spec)
+        for status, body in bodies({"responses": operation["responses"]}, spec).items()
+        if status < "300"
+        for name in names_in(body["schema"], spec)
+    }
+
+    optional = {
+        (name, field)
+        for name in answers
+        for field in spec["components"]["schemas"][name]["properties"]
+        if field not in spec["components"]["schemas"][name].get("required", ())
+    }
+
+    assert {name for name, _ in optional} <= {"DriveBegun", "Error", "DriveRestoring"}
+
+
+def names_in(schema: Any, spec: dict[str, Any]) -> set[str]:
+    """Return the names of the schemas that one is made of."""
+    if isinstance(schema, list):
+        return {name for item in schema for name in names_in(item, spec)}
+    if not isinstance(schema, dict):
+        return set()
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return {name} | names_in(spec["components"]["schemas"][name], spec)
+    return {name for value in schema.values() for name in names_in(value, spec)}
+
+
 def test_every_success_has_a_schema_or_bytes_or_nothing(spec: dict[str, Any]) -> None:
     vague = [
         (method, path, status)
