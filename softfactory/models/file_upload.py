@@ -87,6 +87,8 @@ class FileUpload(Base):
     """Unique among the living (``LIVING``)."""
     staging_key: Mapped[str | None] = mapped_column(String(1024), unique=True)
     """Where the bytes wait that are to replace the file at ``file_key`` once they are confirmed."""
+    renamed_from: Mapped[str | None] = mapped_column(String(1024))
+    """The key before the last renaming, by which a client asks again that heard no answer."""
     original_filename: Mapped[str] = mapped_column(String(1024))
     file_size: Mapped[int] = mapped_column(default=0)
     """Bytes; what was declared until the file is completed."""

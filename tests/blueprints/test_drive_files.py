@@ -27,7 +27,7 @@ from tests.blueprints.drive_client import (
 from tests.blueprints.test_files_upload import send
 from tests.conftest import Caller
 from tests.doubles import FailingStorage, FakeClock
-from tests.stacks import both_storages, one_stack
+from tests.stacks import both_databases, both_storages, one_stack
 
 GETS = ["download_file", "download_presigned_url", "refresh", "details"]
 
@@ -354,21 +354,77 @@ def test_a_name_that_is_none_is_refused(alice: Caller, picture: str, name: Any) 
     assert list(response.get_json()["errors"]) == ["new_filename"]
 
 
+def rename(caller: Caller, key: str, name: str) -> Any:
+    body = {"s3_key": key, "new_filename": name}
+    client = caller.client.application.test_client()
+    return client.post("/api/files/rename", json=body, headers=caller.headers)
+
+
+def test_a_repeated_rename_is_answered_as_the_first(alice: Caller, picture: str) -> None:
+    first = rename(alice, picture, "new.jpg")
+
+    again = rename(alice, picture, "new.jpg")
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.get_json() == first.get_json()
+    assert content(alice, "new.jpg") == b"pixels"
+
+
+def test_a_repeated_rename_of_a_file_without_a_row_is_answered_as_the_first(
+    alice: Caller, without_row: str
+) -> None:
+    first = rename(alice, without_row, "new.jpg")
+
+    again = rename(alice, without_row, "new.jpg")
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.get_json() == first.get_json()
+
+
+def test_the_same_rename_twice_at_once_succeeds_twice(alice: Caller, picture: str) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: rename(alice, picture, "new.jpg"), range(4)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert stored_keys(alice) == ["alice/new.jpg"]
+    assert content(alice, "new.jpg") == b"pixels"
+
+
+@both_databases
+def test_no_rename_that_never_was_is_answered_as_a_repeated_one(
+    alice: Caller, bob: Caller, picture: str
+) -> None:
+    upload(alice, "other", b"other")
+    upload(bob, "new.jpg", b"his")
+    rename(alice, picture, "new.jpg")
+
+    assert rename(alice, "alice/none", "other").status_code == 404
+    assert rename(alice, "alice/none", "new.jpg").status_code == 404
+    assert rename(alice, picture, "other").status_code == 404
+    assert rename(alice, "bob/a", "new.jpg").status_code == 404
+    assert rename(bob, picture, "new.jpg").status_code == 404
+    rename(alice, "alice/new.jpg", "newer.jpg")
+    assert rename(alice, picture, "new.jpg").status_code == 404
+
+
+@both_databases
+def test_a_repeated_rename_of_another_file_that_came_meanwhile_is_a_conflict(
+    alice: Caller, picture: str
+) -> None:
+    rename(alice, picture, "new.jpg")
+    upload(alice, "a picture.jpg", b"newer")
+
+    assert rename(alice, picture, "new.jpg").status_code == 409
+    assert content(alice, "new.jpg") == b"pixels"
+
+
 def test_of_two_renames_to_one_name_at_once_one_succeeds(alice: Caller) -> None:
     for name in "ab":
         upload(alice, name, name.encode())
 
-    def rename(name: str) -> int:
-        body = {"s3_key": f"alice/{name}", "new_filename": "c"}
-        status: int = (
-            alice.client.application.test_client()
-            .post("/api/files/rename", json=body, headers=alice.headers)
-            .status_code
-        )
-        return status
-
     with ThreadPoolExecutor(2) as pool:
-        statuses = sorted(pool.map(rename, "ab"))
+        answers = pool.map(lambda name: rename(alice, f"alice/{name}", "c"), "ab")
+        statuses = sorted(answer.status_code for answer in answers)
 
     assert statuses == [200, 409]
     assert len(stored_keys(alice)) == 2

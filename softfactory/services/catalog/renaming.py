@@ -37,6 +37,7 @@ class Renaming(Rows):
                     raise NotFound("File not found.")
                 self._evict_expired(key)
                 locked.file_key, locked.original_filename = key, filename
+                locked.renamed_from = source
                 locked.last_activity_at = self.clock()
                 self.session.flush()
                 if find_object(self.storage, key) is not None:

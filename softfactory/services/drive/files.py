@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from unicodedata import normalize
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from softfactory.errors import InvalidInput, NotFound, ObjectNotFound
 from softfactory.models import FileUpload, User
-from softfactory.services.access import owner_of
+from softfactory.services.access import holds_its_key, is_alive, owner_of
 from softfactory.services.archive import open_object, refuse_archived
 from softfactory.services.catalog import Catalog, note
 from softfactory.services.drive.entries import NO_FILE, Entry, tier_of
@@ -123,6 +124,8 @@ class DriveFiles:
     def rename(self, user: User, key: str, filename: str) -> Key:
         """Give the file another name in its folder; return its new key. Its ids stay.
 
+        Safe to repeat, as long as nothing else came to the old key and the new name stays.
+
         Raises:
             InvalidInput: it is no name for a file.
             NotFound: no such file of this user's.
@@ -132,11 +135,21 @@ class DriveFiles:
             raise InvalidInput.of("new_filename", "new_filename must not have a / in it.")
         try:
             name = clean_filename(filename)
-            located = self.finder.find_key(user, key, to_write=True)
-            target = Key(located.key.folder + name)
+            target = Key(f"{key.rpartition('/')[0]}/{name}")
         except InvalidInput as error:
             message = f"new_filename is not usable: {error.message}"
             raise InvalidInput.of("new_filename", message) from error
+        try:
+            return self._rename(user, key, name)
+        except NotFound:
+            # An answer that got lost is asked for again, or somebody else's was a moment earlier.
+            if self._was_renamed(user, key, target):
+                return target
+            raise
+
+    def _rename(self, user: User, key: str, name: str) -> Key:
+        located = self.finder.find_key(user, key, to_write=True)
+        target = Key(located.key.folder + name)
         if target == located.key:
             return target
         try:
@@ -145,6 +158,18 @@ class DriveFiles:
         except ObjectNotFound as error:
             raise NotFound(NO_FILE) from error
         return target
+
+    def _was_renamed(self, user: User, key: str, target: Key) -> bool:
+        """Whether the user's file at ``target`` had ``key`` until its last renaming."""
+        renamed_from = self.session.scalar(
+            select(FileUpload.renamed_from).where(
+                FileUpload.user_id == user.id,
+                FileUpload.file_key == target,
+                holds_its_key(),
+                is_alive(self.catalog.clock()),
+            )
+        )
+        return renamed_from is not None and normalize("NFC", renamed_from) == normalize("NFC", key)
 
     def delete(self, user: User, key: str) -> None:
         """Delete the file, row and object; of two at once one succeeds.
