@@ -44,6 +44,10 @@ _UNSAFE_IN_FALLBACK = re.compile(r'[^\x20-\x7e]|["\\/%;]')
 """What a quoted string must not or had better not hold (RFC 6266 appendix D; ``;`` confuses
 clients that split before they unquote)."""
 
+_CONTROLS = re.compile("[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What turns the direction of text (Unicode: Bidi_Control), so that ``exe.fdp`` reads as
+``pdf.exe``, and what ends a line."""
+
 
 def safe_content_type(content_type: str) -> str:
     """Return what to send as Content-Type: the given type, unless a browser would act on it.
@@ -67,7 +71,7 @@ def content_disposition(filename: str, content_type: str, *, download: bool = Fa
 
     ``inline`` for a short list of passive types, ``attachment`` for everything else. The value is
     printable ASCII, whatever the name holds: an approximation in ``filename``, and the name
-    itself, less its control characters, in ``filename*`` (RFC 8187).
+    itself, less its control characters, those of direction among them, in ``filename*`` (RFC 8187).
 
     Args:
         filename: the client's name for the file, without a folder.
@@ -76,7 +80,7 @@ def content_disposition(filename: str, content_type: str, *, download: bool = Fa
     base = safe_content_type(content_type).partition(";")[0]
     shown = "inline" if base in INLINE_TYPES and not download else "attachment"
     name = "".join(c for c in filename if unicodedata.category(c) not in ("Cc", "Cs"))
-    name = name.strip() or "download"
+    name = _CONTROLS.sub("", name).strip() or "download"
     encoded = quote(name, safe=_ATTR_CHARS)
     return f"{shown}; filename=\"{_ascii(name)}\"; filename*=UTF-8''{encoded}"
 

@@ -90,6 +90,14 @@ def test_control_characters_are_no_part_of_a_name() -> None:
     assert parts(header) == ("inline", "ab.png", "ab.png")
 
 
+def test_nothing_turns_the_direction_of_a_name_around() -> None:
+    marks = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029"
+
+    header = content_disposition(f"an{marks}nfdp.exe", "image/png")
+
+    assert parts(header) == ("inline", "annfdp.exe", "annfdp.exe")
+
+
 @given(filename=st.text(max_size=60), content_type=st.text(max_size=30))
 @example(filename='x"\r\nSet-Cookie: a=b', content_type="image/png")
 @example(filename="a\udc80b", content_type="image/png")
