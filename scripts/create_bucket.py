@@ -1,18 +1,23 @@
-"""Make the configured bucket on an S3 server of one's own: versions kept, browsers let in.
+"""Make the configured bucket on an S3 server of one's own: versions kept, browsers let in, no ACLs.
 
 For compose.yaml and development; safe to repeat. On AWS, whoever owns the account makes the bucket.
 """
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config as ClientConfig
+from botocore.exceptions import ClientError
 
 # Run by its path, Python looks beside this file alone.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from config import Config, ConfigError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 EXPOSED = [
     # What uploads in parts need.
@@ -28,6 +33,10 @@ EXPOSED = [
     "x-amz-request-id",
     "x-amz-version-id",
 ]
+
+
+_NOT_KNOWN = (400, 404, 405, 501)
+"""What servers answer to a request that they do not know."""
 
 
 def create_bucket(config: Config) -> None:
@@ -52,6 +61,7 @@ def create_bucket(config: Config) -> None:
         client.create_bucket(Bucket=bucket)
     if config.local_versioning:
         client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    _ignore_public_acls(client, bucket)
     if config.cors_origins:
         client.put_bucket_cors(
             Bucket=bucket,
@@ -68,6 +78,27 @@ def create_bucket(config: Config) -> None:
                 ]
             },
         )
+
+
+def _ignore_public_acls(client: "S3Client", bucket: str) -> None:
+    """Let nobody open an object to everybody by its ACL, whoever may write it.
+
+    Amazon's buckets do so from the start. Ceph's gateway does, but of the other two settings
+    ``BlockPublicAcls`` has it refuse every PUT (16); SeaweedFS has no such ACLs.
+    """
+    try:
+        client.put_public_access_block(
+            Bucket=bucket,
+            PublicAccessBlockConfiguration={
+                "IgnorePublicAcls": True,
+                "RestrictPublicBuckets": True,
+                "BlockPublicAcls": False,
+                "BlockPublicPolicy": False,
+            },
+        )
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] not in _NOT_KNOWN:
+            raise
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def backing() -> Iterator[dict[str, str]]:
             "AWS_S3_BUCKET": bucket.name,
             "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
             "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
-            # Production refuses RGW's upload URLs without a role, and nothing here uses them.
+            # Without a role, production refuses RGW's own upload URLs.
             "UPLOAD_URLS": "service",
         }
 

@@ -11,6 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
+from config import Config
+from scripts.create_bucket import create_bucket
 from softfactory.storage.base import SignedUrl
 from softfactory.storage.credentials import SessionCredentials
 from softfactory.storage.credentials.issuer import AwsIssuer
@@ -291,3 +293,39 @@ def test_a_role_whose_sessions_are_not_held_to_their_policies_does_not_help(
     (problem,) = adapter(bucket, upload_sessions=loose).check()
 
     assert "although AWS_ROLE_ARN is set" in problem
+
+
+# --- the bucket itself -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"ACL": "public-read"}, {"GrantRead": EVERYONE, "GrantFullControl": f'id="{ACCESS_KEY_ID}"'}],
+    ids=["acl", "grant"],
+)
+def test_in_the_bucket_that_is_made_for_the_service_no_acl_opens_an_object(
+    said: dict[str, Any],
+) -> None:
+    with bucket_on("rgw") as bucket:
+        create_bucket(
+            Config(
+                app_env="testing",
+                upload_storage_handler="s3",
+                aws_s3_bucket=bucket.name,
+                aws_s3_endpoint_url=ENDPOINT_URL,
+                aws_access_key_id=ACCESS_KEY_ID,
+                aws_secret_access_key=SECRET_ACCESS_KEY,
+            )
+        )
+        put, copied, joined = Key("alice/put"), Key("alice/copied"), Key("alice/joined")
+        client: Any = bucket.client
+        named = {"Bucket": bucket.name}
+        client.put_object(**named, Key=put, Body=SENT, **said)
+        client.copy_object(**named, Key=copied, CopySource=f"{bucket.name}/{put}", **said)
+        upload_id = client.create_multipart_upload(**named, Key=joined, **said)["UploadId"]
+        etag = bucket.storage.put_part(joined, upload_id, 1, [SENT], size=len(SENT)).etag
+        bucket.storage.complete_multipart(joined, upload_id, [(1, etag)])
+
+        assert [anonymous(bucket, key) for key in (put, copied, joined)] == [403] * 3
+        url = bucket.storage.presign_put(OWN, size=len(SENT), expires_in=MINUTE)
+        assert send(url, {}) == 200
