@@ -115,15 +115,21 @@ class QuotaExceeded(SoftFactoryError):
         used: bytes that count already, those of open uploads among them.
         quota: bytes that the user may have.
         asked: bytes that were asked for beside them.
+        versions: bytes among ``used`` of what was replaced or deleted.
     """
 
     code = "QUOTA_EXCEEDED"
 
-    def __init__(self, *, used: int, quota: int, asked: int) -> None:
+    def __init__(self, *, used: int, quota: int, asked: int, versions: int = 0) -> None:
+        old = (
+            f" Older and deleted versions, {versions} bytes, count until cleanup removes them."
+            if versions
+            else ""
+        )
         super().__init__(
             f"Your storage quota is exceeded: {used} of {quota} bytes are used, open uploads "
             f"included, and {asked} more were asked for. Delete files, complete or abort open "
-            "uploads, or ask the operator for a larger quota."
+            f"uploads, or ask the operator for a larger quota.{old}"
         )
 
 

@@ -75,12 +75,14 @@ class StorageUse:
         used: of files and, where storage counts them, of their older versions.
         reserved: promised to open uploads.
         quota: None where there is no limit.
+        versions: of ``used``, those of older and deleted versions.
     """
 
     used: int
     reserved: int
     open_uploads: int
     quota: int | None
+    versions: int = 0
 
     def with_upload(self, size: int, *, max_open_uploads: int) -> "StorageUse":
         """Return the use with one more upload of ``size`` bytes.
@@ -107,7 +109,12 @@ class StorageUse:
         """
         held = self.used + self.reserved
         if self.quota is not None and size > 0 and held + size > self.quota:
-            raise QuotaExceeded(used=held - already, quota=self.quota, asked=size + already)
+            raise QuotaExceeded(
+                used=held - already,
+                quota=self.quota,
+                asked=size + already,
+                versions=self.versions,
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +200,7 @@ class Quotas:
             reserved=found["reserved"],
             open_uploads=found["open_uploads"],
             quota=quota,
+            versions=versions,
         )
 
     def _version_bytes(self, user: Mapping[Any, Any]) -> int:

@@ -229,6 +229,7 @@ def test_older_and_deleted_versions_count_until_they_go(
         maintenance().cleanup()
 
     assert (replaced, deleted, refusal(refused)) == (600, 600, PAST)
+    assert "versions, 600 bytes, count until" in refused.get_json()["error"]
     # The login has ended by then.
     with app.app_context():
         roots = [f"users/{alice.uuid}/"]

@@ -11,10 +11,13 @@ from flask import Flask
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from softfactory.http.services import maintenance, reconciliation
+from softfactory.http.extensions import db
+from softfactory.http.services import maintenance, reconciliation, user_quotas
+from softfactory.services.reconcile.totals import Totals
+from softfactory.services.user_quotas import Choice
 from tests import samples
 from tests.conftest import Caller
-from tests.contracts.doors import DOORS, WAYS_IN, Files, form, good
+from tests.contracts.doors import DOORS, WAYS_IN, Files, announced, form, good
 from tests.doubles import FakeClock
 from tests.trust.open_uploads import BEGINNINGS, BrowserUpload, OpenUpload
 from tests.trust.verdict import keys_shown
@@ -151,6 +154,25 @@ class FilesMachine(RuleBasedStateMachine):
             if upload.give_up():
                 uploads.remove(upload)
 
+    @rule(user=USERS, name=NAMES)
+    def go_past_the_quota(self, user: int, name: str) -> None:
+        person, body = self.people[user], self.body()
+        held = good(person.caller.get("/api/auth/me"))["storage"]
+        self.limit(person, held["used"] + held["reserved"] + len(body) - 1)
+        refused = [
+            form(person.caller, "/s3/upload/", name, body),
+            person.caller.post("/v1/files/uploads/", json=announced(name, body)),
+            *(
+                form(person.caller, "/api/s3/upload", name, body, key=key)
+                for key in sorted(person.files)[:1]
+            ),
+        ]
+        assert {answer.status_code for answer in refused} == {413}
+        assert good(person.caller.get("/api/auth/me"))["storage"] == held | {
+            "quota": held["used"] + held["reserved"] + len(body) - 1
+        }
+        self.limit(person, "none")
+
     # --- about ------------------------------------------------------------------------------------
 
     @rule(user=USERS, pick=PICKS, name=NAMES)
@@ -282,7 +304,12 @@ class FilesMachine(RuleBasedStateMachine):
                 self.compare(person)
 
     def compare(self, person: Person) -> None:
-        """Hold all lists of a user, and one file, against the model."""
+        """Hold all lists of a user, what is counted for them, and one file, against the model."""
+        with self.room.app.app_context():
+            assert Totals(db.session()).wrong() == []
+        held = good(person.caller.get("/api/auth/me"))["storage"]
+        assert held["used"] >= sum(len(known.body) for known in person.files.values())
+        assert held["reserved"] >= sum(upload.declared for upload in person.uploads)
         for door, keys in keys_shown(person.caller).items():
             assert keys == person.files.keys(), door
         if (key := self.pick(person, self.looked)) is not None:
@@ -320,6 +347,11 @@ class FilesMachine(RuleBasedStateMachine):
 
     def pick(self, person: Person, pick: int) -> str | None:
         return sorted(person.files)[pick % len(person.files)] if person.files else None
+
+    def limit(self, person: Person, choice: Choice) -> None:
+        with self.room.app.app_context():
+            service = user_quotas()
+            service.set(service.find(person.caller.username), choice)
 
     def all(self) -> list[tuple[Person, Known]]:
         return [(person, known) for person in self.people for known in person.files.values()]

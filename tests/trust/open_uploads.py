@@ -21,6 +21,11 @@ class OpenUpload(ABC):
         return self.etag is not None
 
     @property
+    def declared(self) -> int:
+        """How many bytes are reserved for it at least."""
+        return len(self.body)
+
+    @property
     def parts(self) -> list[dict[str, Any]]:
         """What completing names."""
         return [{"part_number": 1, "etag": self.etag or "none"}]
@@ -88,6 +93,11 @@ class DriveUpload(OpenUpload):
 
 class BrowserUpload(OpenUpload):
     """A multipart upload to a key that its client chose."""
+
+    @property
+    def declared(self) -> int:
+        """It declares none; on S3 nothing of it passes through the service either."""
+        return 0
 
     def __init__(self, caller: Caller, name: str, body: bytes, *, key: str = "") -> None:
         self._key = key or f"users/{caller.uuid}/{name}"
