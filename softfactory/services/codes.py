@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
@@ -50,9 +50,9 @@ class Codes:
         code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
         now = self.clock()
         self.end(user, purpose)
-        self.session.add(SentCode(user_id=user.id, sent_at=now))
-        self.session.add(
-            MailCode(
+        self.session.execute(insert(SentCode).values(user_id=user.id, sent_at=now))
+        self.session.execute(
+            insert(MailCode).values(
                 user_id=user.id,
                 purpose=purpose.value,
                 code_hash=self._hash(user, purpose, code),
@@ -60,7 +60,6 @@ class Codes:
                 tries=0,
             )
         )
-        self.session.flush()
         return code
 
     def is_right(self, user: User | None, purpose: CodePurpose, code: str) -> bool:
@@ -95,11 +94,11 @@ class Codes:
         )
         return spent is not None
 
-    def end(self, user: User, *purposes: CodePurpose) -> None:
+    def end(self, user: User | None, *purposes: CodePurpose) -> None:
         """Remove the codes of ``user`` for ``purposes``."""
         self.session.execute(
             delete(MailCode)
-            .where(MailCode.user_id == user.id, MailCode.purpose.in_(purposes))
+            .where(MailCode.user_id == _id(user), MailCode.purpose.in_(purposes))
             .execution_options(**_BULK)
         )
 
