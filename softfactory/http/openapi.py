@@ -16,6 +16,7 @@ from typing import Any
 import flask_smorest
 from flask import Flask
 
+from softfactory.http.fields import UTCTime
 from softfactory.http.identity import is_login_optional, is_public
 from softfactory.http.limits import UNLIMITED, budget_of
 from softfactory.http.schemas import OCTETS, Error
@@ -167,6 +168,7 @@ class Api(flask_smorest.Api):
 
     def __init__(self, app: Flask) -> None:
         super().__init__(app)
+        self.register_field(UTCTime, "string", None)
         self._undescribed: list[flask_smorest.Blueprint] = []
         self._describing = Lock()
 
@@ -238,6 +240,8 @@ def _merge(operation: Document, other: Document) -> None:
     operation["summary"] = f"{other['summary']} {operation['summary']}"
     content = operation["requestBody"]["content"]
     operation["requestBody"]["content"] = {**other["requestBody"]["content"], **content}
+    # openapi-python-client 0.29 forgets an import where each of two kinds of body is required.
+    operation["requestBody"]["required"] = False
     operation["responses"] = {**other["responses"], **operation["responses"]}
 
 

@@ -173,14 +173,14 @@ class DriveTicket(Answer):
     presigned_url = fields.String()
     s3_key = fields.String()
     id = fields.String()
-    status = fields.Constant("success")
+    status = fields.Constant("success", metadata={"type": "string"})
 
 
 class DriveRefusal(Answer):
     """A file that gets no URL."""
 
     file_name = fields.String()
-    status = fields.Constant("failed")
+    status = fields.Constant("failed", metadata={"type": "string"})
     error = fields.String(attribute="error.message")
 
 
