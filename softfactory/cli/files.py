@@ -1,14 +1,18 @@
 """``./files files ...``: keeping files in order."""
 
 import json
+import shlex
 import sys
 from dataclasses import asdict
+from datetime import timedelta
 
 import click
 
 from softfactory.cli.group import PlainGroup
+from softfactory.cli.verify_report import VerifyReport
 from softfactory.errors import StorageError
-from softfactory.http.services import maintenance, reconciliation
+from softfactory.http.runtime import runtime
+from softfactory.http.services import maintenance, reconciliation, verification
 from softfactory.services.reconcile import ReconcileReport
 
 commands = PlainGroup("files", help="Keep files in order.")
@@ -69,6 +73,57 @@ def reconcile(*, fix: bool, as_json: bool) -> None:
     click.echo(json.dumps(report.as_dict()) if as_json else _table(report))
     if not report.is_in_order:
         raise SystemExit(1)
+
+
+@commands.command()
+@click.option("--since", type=click.IntRange(min=0), metavar="DAYS", help="Only what is as new.")
+@click.option("--after", default="", metavar="KEY", help="Go on behind the key of an earlier run.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0),
+    default=50,
+    show_default=True,
+    metavar="MIB",
+    help="MiB read a second at most; 0 for no limit.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def verify(*, since: int | None, after: str, rate: float, as_json: bool) -> None:
+    """Read all bytes back against their hash, old versions too; exit with 1 where damage is.
+
+    Changes nothing. Safe beside live traffic. Stopped, it says where to go on. S3 keeps bytes by
+    checksums of its own: there, sizes and ETags are compared.
+    """
+    report = VerifyReport(after=after)
+    newer_than = runtime().clock() - timedelta(days=since) if since is not None else None
+    found = verification(rate=rate * 1024 * 1024 or None).run(since=newer_than, after=after)
+    stopped: str | None = None
+    with click.progressbar(found, label="Verifying", file=sys.stderr, show_pos=True) as bar:
+        try:
+            for checked in bar:
+                report.add(checked)
+            report.finish()
+        except KeyboardInterrupt:
+            stopped = "Stopped."
+        except StorageError as error:
+            stopped = error.message
+    click.echo(json.dumps(report.as_dict()) if as_json else _verified(report))
+    if stopped:
+        click.echo(f"{stopped} To go on: --after {shlex.quote(report.after)}", err=True)
+    if stopped or not report.is_sound:
+        raise SystemExit(1)
+
+
+def _verified(report: VerifyReport) -> str:
+    """Return the report for people: a line a damaged version, and a sentence at the end."""
+    lines = [
+        f"{each['reason']:<15}{_printable(each['key'])} (version {each['version_id']})"
+        for each in report.damaged + report.unreadable
+    ]
+    summary = f"Verified {report.verified} versions, {report.bytes} bytes: "
+    summary += f"{len(report.damaged)} are damaged, storage failed for {len(report.unreadable)}."
+    if report.not_compared:
+        summary += f" Of {report.not_compared} only the size is known."
+    return "\n".join([*lines, summary])
 
 
 def _table(report: ReconcileReport) -> str:

@@ -39,6 +39,7 @@ from softfactory.services.reconcile import Reconciliation
 from softfactory.services.signed import SignedObjects
 from softfactory.services.simple import Simple
 from softfactory.services.user_quotas import UserQuotas
+from softfactory.services.verification import Throttle, Verification
 from softfactory.services.visible import VisibleObjects
 
 
@@ -249,6 +250,11 @@ def reconciliation() -> Reconciliation:
     return Reconciliation(
         session=db.session(), storage=ports.storage, catalog=catalog(), clock=ports.clock
     )
+
+
+def verification(*, rate: float | None) -> Verification:
+    """Return what reads bytes back, at ``rate`` bytes a second at most, on this context's session."""
+    return Verification(db.session(), runtime().storage, Throttle(rate))
 
 
 def maintenance() -> Maintenance:

@@ -108,6 +108,28 @@ class ObjectVersion(ObjectSummary):
     is_latest: bool
 
 
+class Damage(StrEnum):
+    """What is wrong with the bytes of a version that were read back."""
+
+    MISSING = "missing"
+    WRONG_SIZE = "wrong size"
+    WRONG_CONTENT = "wrong content"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What comparing a version with its ETag came to.
+
+    Attributes:
+        damage: None where nothing is wrong.
+        is_compared: whether the ETag could tell; one of parts whose sizes nobody kept can't.
+    """
+
+    damage: Damage | None = None
+    is_compared: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectPage:
     """One page of a list.
@@ -269,6 +291,15 @@ class VersionBytes(Protocol):
         Args:
             roots: ``users/<name>/``, ``uploads/<name>/`` or ``<name>/``; other prefixes have none.
         """
+        ...
+
+
+@runtime_checkable
+class Losing(Protocol):
+    """What a storage has beside ``Storage`` whose lists do not look at the bytes themselves."""
+
+    def lost_objects(self) -> Iterator[str]:
+        """Yield the keys of objects that lists show and whose bytes are gone."""
         ...
 
 
@@ -565,6 +596,23 @@ class Storage(Protocol):
 
         Only what no object or open upload refers to and nobody has touched since ``before``.
         Storage that leaves nothing behind returns 0.
+        """
+        ...
+
+    def all_versions(self, *, start_after: str = "") -> Iterator[ObjectVersion]:
+        """Yield the real versions of all objects, in key order, newest first of each.
+
+        Args:
+            start_after: only of keys behind this one.
+        """
+        ...
+
+    def verify(self, version: ObjectVersion, read: Callable[[bytes], object]) -> Verdict | None:
+        """Compare a version with its size and ETag; None where it was deleted meanwhile.
+
+        Args:
+            read: told the bytes as they are read, where they are: S3 keeps them by its own
+                checksums, so there it is asked for what it knows of them.
         """
         ...
 

@@ -9,12 +9,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from softfactory.errors import StorageError
 from softfactory.http.extensions import db
 from softfactory.http.runtime import runtime
 from softfactory.http.services import maintenance
 from softfactory.models import FileUpload, MultipartUpload
 from softfactory.services.leftovers import Leftovers
-from softfactory.storage.keys import Key
+from softfactory.storage.keys import Key, StoredKey
 from tests import samples
 from tests.blueprints.drive_client import begin, confirm, content, put
 from tests.blueprints.test_files_upload import send
@@ -329,3 +330,46 @@ def test_of_bytes_that_were_sent_again_and_again_the_last_alone_stay(
         assert len(runtime().storage.list_versions(Key(staged.key))) == 1
     assert confirm(alice, ticket["s3_key"]).status_code == 200
     assert content(alice, "alice/a.txt") == b"third"
+
+
+@both_storages
+def test_what_storage_fails_for_is_named_and_stops_nothing_else(
+    make_app: Callable[..., Flask], app: Flask, alice: Caller, clock: FakeClock
+) -> None:
+    keys = [
+        send(alice, samples.pdf(), f"{n}.pdf", expires_in_hours="1").get_json()["file_key"]
+        for n in range(3)
+    ]
+    clock.advance(hours=1)
+    with app.app_context():
+        storage = runtime().storage
+
+    class Failing:
+        """A storage that cannot list one user's uploads, nor delete one object."""
+
+        def __getattr__(self, verb: str) -> Any:
+            return getattr(storage, verb)
+
+        def list_multiparts(self, prefix: str = "") -> Any:
+            if prefix in ("", "alice/"):
+                raise StorageError
+            return storage.list_multiparts(prefix)
+
+        def sweep_noncurrent(self, before: Any, *, prefix: str, dry_run: bool) -> int:
+            if prefix == "uploads/":
+                raise StorageError
+            return storage.sweep_noncurrent(before, prefix=prefix, dry_run=dry_run)
+
+        def purge(self, key: StoredKey) -> None:
+            if key == keys[1]:
+                raise StorageError
+            storage.purge(key)
+
+    ran = make_app(storage=Failing()).test_cli_runner()
+    answer = ran.invoke(args=["files", "cleanup", "--json"])
+
+    report = json.loads(answer.stdout)
+    (left,) = rows(app)
+    assert (answer.exit_code, report["expired_files"]) == (1, 2)
+    assert report["skipped"] == [f"file {left}", "alice/", "uploads/"]
+    assert objects(app) == [keys[1]]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from softfactory.errors import ObjectNotFound, StorageError, StorageFull
+from softfactory.storage.base import StorageClass
 from softfactory.storage.keys import Key
 from softfactory.storage.local import LocalStorage, writing
 from softfactory.storage.local.files import FileStore
@@ -231,12 +232,27 @@ def test_an_object_deleted_since_the_index_was_read_is_not_found(
         storage.open(KEY)
 
 
-def test_a_file_that_is_lost_is_a_storage_error(storage: LocalStorage, root: Path) -> None:
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda storage: storage.open(KEY),
+        lambda storage: storage.head(KEY),
+        lambda storage: storage.copy(KEY, Key("copy")),
+        lambda storage: storage.rename(KEY, Key("renamed")),
+        lambda storage: storage.set_storage_class(KEY, StorageClass.GLACIER),
+    ],
+    ids=["open", "head", "copy", "rename", "set_storage_class"],
+)
+def test_a_file_that_is_lost_is_not_found(
+    storage: LocalStorage, root: Path, verb: Callable[[LocalStorage], object]
+) -> None:
     store(storage, KEY)
     files(root)[0].unlink()
 
-    with pytest.raises(StorageError):
-        storage.open(KEY)
+    with pytest.raises(ObjectNotFound):
+        verb(storage)
+    assert [found.key for found in storage.list_objects().objects] == [KEY]
+    assert [*storage.lost_objects()] == [KEY]
 
 
 def test_a_file_that_ends_too_early_is_never_taken_for_whole(
@@ -245,7 +261,7 @@ def test_a_file_that_ends_too_early_is_never_taken_for_whole(
     store(storage, KEY, BODY)
     os.truncate(files(root)[0], 100_000)
 
-    with pytest.raises(StorageError):
+    with pytest.raises(ObjectNotFound):
         storage.open(KEY)
 
 

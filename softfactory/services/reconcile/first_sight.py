@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from softfactory.clock import Clock
 from softfactory.models import FileUpload, UploadStatus
 from softfactory.services.access import askable, holds_its_key, is_alive
-from softfactory.storage.base import ObjectSummary, Storage
+from softfactory.storage.base import Losing, ObjectSummary, Storage
 from softfactory.storage.keys import is_staging
 
 BATCH = 1000
@@ -51,7 +51,9 @@ class FirstSight:
         newest = self.session.scalar(select(func.max(FileUpload.id))) or 0
         self.session.rollback()
         seen = bytearray(newest // 8 + 1)
-        for page in self._pages():
+        lost = {*self.storage.lost_objects()} if isinstance(self.storage, Losing) else set()
+        for listed in self._pages():
+            page = [found for found in listed if found.key not in lost]
             rows = self._rows([found.key for found in page])
             for found in page:
                 row = rows.get(found.key)

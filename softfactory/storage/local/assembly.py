@@ -27,10 +27,15 @@ _NO_COPY = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP,
 
 def etag_of(parts: Sequence[Part]) -> str:
     """Return the ETag of the object made of ``parts``; one part alone has that of a put."""
-    if len(parts) == 1:
-        return f"{parts[0].etag}-1"
-    digests = b"".join(bytes.fromhex(part.etag) for part in parts)
-    return f"{xxh3_128(digests).hexdigest()}-{len(parts)}"
+    return etag_of_digests([part.etag for part in parts])
+
+
+def etag_of_digests(digests: Sequence[str]) -> str:
+    """Return the ETag of the object whose parts have these hashes, in hexadecimal."""
+    if len(digests) == 1:
+        return f"{digests[0]}-1"
+    joined = b"".join(map(bytes.fromhex, digests))
+    return f"{xxh3_128(joined).hexdigest()}-{len(digests)}"
 
 
 @contextmanager

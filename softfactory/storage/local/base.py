@@ -1,6 +1,7 @@
 """What all the verbs of the local storage share: its index, its files, its clock."""
 
 import json
+import logging
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -8,16 +9,19 @@ from pathlib import Path
 from sqlite3 import Connection
 
 from softfactory.clock import Clock, utc_now
-from softfactory.errors import InvalidInput
+from softfactory.errors import InvalidInput, ObjectNotFound
 from softfactory.storage.base import ObjectInfo
 from softfactory.storage.encoding import checked_encoding
 from softfactory.storage.local import versions
+from softfactory.storage.local.failures import storage_error
 from softfactory.storage.local.files import FileStore
 from softfactory.storage.local.index import Index
 from softfactory.storage.local.times import to_ticks
 from softfactory.storage.local.upload_directories import UploadDirectories
 from softfactory.storage.local.versions import ENCODING, NO_HEADERS, Version
 from softfactory.storage.signing import UrlSigner
+
+logger = logging.getLogger(__name__)
 
 NULL_VERSION = "null"
 """S3: the id of an object's one version where no versions are kept."""
@@ -72,6 +76,28 @@ class LocalBase:
         """Return the version asked for; without versions, ``null`` names the object itself."""
         is_null = version_id == NULL_VERSION and not self._versioning
         return versions.find(connection, key, None if is_null else version_id)
+
+    def _find_whole(
+        self, connection: Connection, key: str, version_id: str | None = None
+    ) -> Version:
+        """Return the version asked for, within a change: nobody can replace it meanwhile.
+
+        Raises:
+            ObjectNotFound: there is none, or its bytes are lost.
+        """
+        found = self._find(connection, key, version_id)
+        try:
+            self._files.require(found.file, found.size)
+        except FileNotFoundError as error:
+            raise self._lost(found) from error
+        except OSError as error:
+            raise storage_error(error) from error
+        return found
+
+    def _lost(self, version: Version) -> ObjectNotFound:
+        """Log that the bytes of a version are not there; return what its clients are told."""
+        logger.error("The bytes of %r, version %s, are lost", version.key, version.version_id)
+        return ObjectNotFound()
 
     def _write(self, change: Callable[[Connection], tuple[Version, list[str]]]) -> ObjectInfo:
         """Commit a change that makes or alters a version, and tell of it."""

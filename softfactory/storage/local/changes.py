@@ -62,7 +62,7 @@ class Changes(LocalBase):
         """Copy an object; both share the file."""
 
         def change(connection: Connection) -> tuple[Version, list[str]]:
-            found = self._find(connection, source, version_id)
+            found = self._find_whole(connection, source, version_id)
             found.must_be_readable(self._clock())
             copied = found._replace(
                 key=target,
@@ -83,7 +83,7 @@ class Changes(LocalBase):
         """Move an object in one commit; a restored copy stays restored."""
 
         def change(connection: Connection) -> tuple[Version, list[str]]:
-            found = versions.find(connection, source)
+            found = self._find_whole(connection, source)
             found.must_be_readable(self._clock())
             if source == target:
                 return found, []

@@ -1,5 +1,6 @@
 """The immutable files that hold the objects' bytes, named at random and sharded by their names."""
 
+import errno
 import itertools
 import os
 import re
@@ -9,7 +10,6 @@ from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
-from softfactory.errors import StorageError
 from softfactory.storage.local.directories import make_durable
 from softfactory.storage.local.failures import Translated
 from softfactory.storage.local.writing import PARTIAL, Draft, SecondName
@@ -60,14 +60,22 @@ class FileStore:
         """Open the file of ``size`` bytes for reading; it can be read on when it is removed.
 
         Raises:
-            FileNotFoundError: it has been removed.
-            StorageError: it is not that large any more.
+            FileNotFoundError: it has been removed, or is not that large any more.
         """
         file = self.path(name).open("rb", buffering=0)
         if os.fstat(file.fileno()).st_size != size:
             file.close()
-            raise StorageError
+            raise FileNotFoundError(errno.ENOENT, "it has another size", name)
         return file
+
+    def require(self, name: str, size: int) -> None:
+        """Return if the file is there with all its bytes.
+
+        Raises:
+            FileNotFoundError: as ``open``.
+        """
+        if self.path(name).stat().st_size != size:
+            raise FileNotFoundError(errno.ENOENT, "it has another size", name)
 
     def path(self, name: str) -> Path:
         """Return where the file of that name lies."""

@@ -76,6 +76,15 @@ def holds_anything(connection: sqlite3.Connection, prefix: str) -> bool:
     return any(connection.execute(query, between).fetchone() for query in _ANYTHING)
 
 
+def current_files(connection: sqlite3.Connection, after: str) -> list[tuple[str, str, int]]:
+    """Return key, file and size of some objects, those that come first behind ``after``."""
+    query = (
+        "SELECT key, file, size FROM versions INDEXED BY listing"
+        " WHERE noncurrent_since IS NULL AND file <> '' AND key > ? ORDER BY key LIMIT ?"
+    )
+    return connection.execute(query, (after, MAX_LIST_LIMIT)).fetchall()
+
+
 def first_after(prefix: str) -> str | None:
     """Return the first string in key order behind all that begin with ``prefix``; None: none is.
 

@@ -11,7 +11,7 @@ from sqlite3 import Connection
 from softfactory.errors import InvalidInput, StorageError, UploadNotFound
 from softfactory.storage.base import MultipartInfo, ObjectInfo, PartInfo, StorageClass
 from softfactory.storage.keys import Key, StoredKey
-from softfactory.storage.local import uploads, versions
+from softfactory.storage.local import part_sizes, uploads, versions
 from softfactory.storage.local.assembly import assembled, etag_of
 from softfactory.storage.local.base import LocalBase, dump_headers, dump_metadata
 from softfactory.storage.local.times import from_ticks
@@ -116,7 +116,9 @@ class Multipart(LocalBase):
                     modified=self._now(),
                     headers=upload.headers,
                 )
-                made = self._index.write(partial(self._finish, upload=upload, version=version))
+                sizes = [part.size for part in chosen]
+                finish = partial(self._finish, upload=upload, version=version, sizes=sizes)
+                made = self._index.write(finish)
             self._directories.remove(upload)
         return self._settled(*made)
 
@@ -163,9 +165,10 @@ class Multipart(LocalBase):
             yield draft
 
     def _finish(
-        self, connection: Connection, upload: Upload, version: Version
+        self, connection: Connection, upload: Upload, version: Version, sizes: Sequence[int]
     ) -> tuple[Version, list[str]]:
         uploads.delete(connection, upload)
+        part_sizes.keep(connection, version.file, sizes)
         return versions.add(connection, version, versioning=self._versioning)
 
     def _upload(self, key: StoredKey, upload_id: str) -> Upload:

@@ -1,8 +1,10 @@
 """The verbs that change nothing: head, open, and the lists."""
 
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import TypeVar
 
-from softfactory.errors import ObjectNotFound, StorageError
+from softfactory.errors import ObjectNotFound
 from softfactory.storage.base import (
     MAX_LIST_LIMIT,
     ObjectInfo,
@@ -15,6 +17,9 @@ from softfactory.storage.local import listing, versions
 from softfactory.storage.local.base import NULL_VERSION, LocalBase
 from softfactory.storage.local.failures import storage_error
 from softfactory.storage.local.opened import OpenedFile
+from softfactory.storage.local.versions import Version
+
+T = TypeVar("T")
 
 
 class Reads(LocalBase):
@@ -22,23 +27,51 @@ class Reads(LocalBase):
 
     def head(self, key: StoredKey, *, version_id: str | None = None) -> ObjectInfo:
         """Return what is known of the object (or of one version of it) without its bytes."""
-        return self._info(self._index.look_up(partial(self._find, key=key, version_id=version_id)))
+
+        def describe(found: Version) -> ObjectInfo:
+            self._files.require(found.file, found.size)
+            return self._info(found)
+
+        return self._with_bytes(key, version_id, describe)
 
     def open(self, key: StoredKey, *, version_id: str | None = None) -> OpenedFile:
         """Open the object, or one version of it, for reading."""
+
+        def opened(found: Version) -> OpenedFile:
+            found.must_be_readable(self._clock())
+            return OpenedFile(self._info(found), self._files.open(found.file, found.size))
+
+        return self._with_bytes(key, version_id, opened)
+
+    def _with_bytes(self, key: StoredKey, version_id: str | None, use: Callable[[Version], T]) -> T:
+        """Return what ``use`` makes of the version, whose file it looks for.
+
+        Raises:
+            ObjectNotFound: no such object or version, or its bytes are lost.
+        """
         missing = ""
         while True:
             found = self._index.look_up(partial(self._find, key=key, version_id=version_id))
-            found.must_be_readable(self._clock())
             try:
-                return OpenedFile(self._info(found), self._files.open(found.file, found.size))
+                return use(found)
             except FileNotFoundError as error:
                 # It was replaced since the index was read, unless the index says so again.
                 if found.file == missing:
-                    raise StorageError from error
+                    raise self._lost(found) from error
                 missing = found.file
             except OSError as error:
                 raise storage_error(error) from error
+
+    def lost_objects(self) -> Iterator[str]:
+        """Yield the keys of the objects whose bytes are not where they should be."""
+        after = ""
+        while page := self._index.look_up(partial(listing.current_files, after=after)):
+            for key, file, size in page:
+                try:
+                    self._files.require(file, size)
+                except OSError:
+                    yield key
+            after = page[-1][0]
 
     def list_objects(
         self,

@@ -8,7 +8,7 @@ from pathlib import Path
 from softfactory.disk import keep_private
 from softfactory.storage.local.directories import make_root
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Kept in the file's ``user_version``; raised with each change of the tables."""
 
 BUSY_SECONDS = 30.0
@@ -156,7 +156,16 @@ ALTER TABLE versions ADD COLUMN headers TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE uploads ADD COLUMN headers TEXT NOT NULL DEFAULT '{}';
 """
 
-_STEPS = (_TABLES, _NONCURRENT_BYTES, _HEADERS)
+# How large the parts were that a file was made of, for its ETag is a hash of their hashes: a JSON
+# list of pairs, how many parts of how many bytes. Of files of one part nothing is kept.
+_PART_SIZES = """
+CREATE TABLE part_sizes (
+    file TEXT PRIMARY KEY,
+    sizes TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+_STEPS = (_TABLES, _NONCURRENT_BYTES, _HEADERS, _PART_SIZES)
 """What brings an index from each version to the next one, the first from an empty file."""
 
 

@@ -5,9 +5,10 @@ from softfactory.storage.local.multipart import Multipart
 from softfactory.storage.local.sweeps import Sweeps
 from softfactory.storage.local.tiers import Tiers
 from softfactory.storage.local.urls import Urls
+from softfactory.storage.local.verifying import Verifying
 
 
-class LocalStorage(Health, Multipart, Tiers, Urls, Sweeps):
+class LocalStorage(Health, Multipart, Tiers, Urls, Sweeps, Verifying):
     """Keeps the promises of ``Storage`` in one directory of one machine.
 
     Any number of threads and processes may use the directory at once, each through its own

@@ -19,7 +19,7 @@ class Tiers(LocalBase):
         """Move the current version to another class; a restored copy ends with that."""
 
         def change(connection: Connection) -> tuple[Version, list[str]]:
-            found = versions.find(connection, key)
+            found = self._find_whole(connection, key)
             found.must_be_readable(self._clock())
             moved = found._replace(
                 storage_class=storage_class, restored_from=None, restored_until=None
@@ -39,7 +39,7 @@ class Tiers(LocalBase):
             raise InvalidInput.of("days", "An object is restored for 1 day or more.")
 
         def change(connection: Connection) -> Restoration:
-            found = self._find(connection, key, version_id)
+            found = self._find_whole(connection, key, version_id)
             if found.storage_class != StorageClass.GLACIER:
                 raise Conflict("The file is not archived; there is nothing to restore.")
             now = self._clock()

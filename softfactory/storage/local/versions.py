@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from softfactory.errors import ObjectArchived, ObjectNotFound
 from softfactory.storage.base import ObjectInfo, ObjectVersion, Restoration, StorageClass
+from softfactory.storage.local import part_sizes
 from softfactory.storage.local.times import from_ticks, to_ticks
 
 _VERSION_ID = re.compile("[0-7][0-9a-f]{15}")
@@ -193,8 +194,18 @@ def drop_lone_markers(connection: sqlite3.Connection, keys: Iterable[str]) -> No
 
 
 def unreferenced(connection: sqlite3.Connection, files: Iterable[str]) -> list[str]:
-    """Return those of ``files`` that no version refers to."""
-    return [file for file in dict.fromkeys(files) if not is_referenced(connection, file)]
+    """Return those of ``files`` that no version refers to, and forget what their parts were."""
+    spare = [file for file in dict.fromkeys(files) if not is_referenced(connection, file)]
+    part_sizes.forget(connection, spare)
+    return spare
+
+
+def page(connection: sqlite3.Connection, after: str, limit: int) -> list[Version]:
+    """Return all real versions of some keys behind ``after``, newest first of each."""
+    keys = connection.execute(
+        "SELECT DISTINCT key FROM versions WHERE key > ? ORDER BY key LIMIT ?", (after, limit)
+    ).fetchall()
+    return [version for (key,) in keys for version in history(connection, key)]
 
 
 def is_referenced(connection: sqlite3.Connection, file: str) -> bool:

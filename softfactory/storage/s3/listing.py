@@ -75,7 +75,7 @@ class Lister(Bucket):
         return [
             version
             for page in self.version_pages(key, stop_behind=True)
-            for version in (_object_version(item) for item in page.get("Versions", []))
+            for version in (object_version(item) for item in page.get("Versions", []))
             if version.key == key
         ]
 
@@ -90,15 +90,21 @@ class Lister(Bucket):
         return bool(answer.get("Uploads"))
 
     def version_pages(
-        self, prefix: str = "", *, stop_behind: bool = False, limit: int = MAX_LIST_LIMIT
+        self,
+        prefix: str = "",
+        *,
+        start_after: str = "",
+        stop_behind: bool = False,
+        limit: int = MAX_LIST_LIMIT,
     ) -> "Iterator[ListObjectVersionsOutputTypeDef]":
         """Yield ListObjectVersions pages below ``prefix``, in key order, newest first of a key.
 
         Args:
+            start_after: only keys behind this one.
             stop_behind: end with the key that is ``prefix`` itself.
             limit: versions and markers of a page.
         """
-        position: dict[str, Any] = {}
+        position: dict[str, Any] = {"KeyMarker": start_after} if start_after else {}
         while True:
             with storage_errors():
                 page = self.client.list_object_versions(
@@ -151,7 +157,8 @@ def _past_prefix(start_after: str, prefix: str, delimiter: str) -> str:
     return start_after
 
 
-def _object_version(item: "ObjectVersionTypeDef") -> ObjectVersion:
+def object_version(item: "ObjectVersionTypeDef") -> ObjectVersion:
+    """Return what a list of versions tells of one."""
     return ObjectVersion(
         key=item["Key"],
         size=item["Size"],

@@ -2,9 +2,10 @@
 
 from softfactory.storage.s3.archive import Archive
 from softfactory.storage.s3.checking import Checker
+from softfactory.storage.s3.verifying import Verifier
 
 
-class S3Storage(Checker, Archive):
+class S3Storage(Checker, Archive, Verifier):
     """One bucket; keeps the promises of ``softfactory.storage.base.Storage``.
 
     Making one reaches for nothing: the first verb in a process makes its client, ``check`` says

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from softfactory.errors import StorageError
+from softfactory.errors import ObjectNotFound, StorageError
 from softfactory.storage.base import Storage, StorageClass
 from softfactory.storage.keys import Key
 from softfactory.storage.local import LocalStorage
@@ -149,13 +149,13 @@ def test_a_part_that_the_disk_does_not_take_leaves_everything_as_it_was(backend:
 
 
 @pytest.mark.needs(DISK)
-def test_bytes_that_are_gone_from_the_disk_are_a_storage_error(backend: Backend) -> None:
+def test_bytes_that_are_gone_from_the_disk_are_not_found(backend: Backend) -> None:
     assert isinstance(backend, LocalBackend)
     store(backend.storage, KEY)
     for directory in (d for d in backend.root.iterdir() if d.is_dir()):
         shutil.rmtree(directory)
 
-    with pytest.raises(StorageError):
+    with pytest.raises(ObjectNotFound):
         read(backend.storage, KEY)
 
     assert names(backend.storage) == [KEY]
