@@ -166,19 +166,6 @@ def test_files_leave_room_for_what_removes_them(alice: Caller, room: Callable[[i
     assert (refusal(refused), deleted.status_code) == (FULL, 200)
 
 
-def test_a_file_that_waits_for_its_key_leaves_room_too(
-    alice: Caller, room: Callable[[int], None]
-) -> None:
-    body, content_type = encode_multipart_formdata(
-        {"file": ("a.pdf", LARGE, "application/pdf"), "key": f"users/{alice.uuid}/a.pdf"}
-    )
-    room(FOR_FILES)
-
-    refused = alice.post("/api/s3/upload", data=body, content_type=content_type)
-
-    assert refusal(refused) == FULL
-
-
 def test_a_disk_that_does_not_tell_its_room_is_written_to(
     alice: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,14 +1,17 @@
 """A form's file that comes before the field which says where it belongs."""
 
+import os
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
-from softfactory.errors import FileTooLarge, InvalidInput
+from softfactory.disk import FOR_FILES
+from softfactory.errors import FileTooLarge, InvalidInput, StorageFull
 from softfactory.http.forms import UploadForm
 from softfactory.http.late_fields import chunks_behind
 from softfactory.services import arrival
@@ -98,3 +101,16 @@ def test_a_file_waits_where_it_is_to_stay_and_has_no_name_there(tmp_path: Path) 
         named = [*media.iterdir()]
 
     assert (len(waiting), named) == (1, [])
+
+
+def test_a_file_without_room_to_wait_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = form(40, field_first=False)
+    told = SimpleNamespace(f_blocks=1, f_bavail=FOR_FILES, f_frsize=1)
+    monkeypatch.setattr(os, "statvfs", lambda _: told)
+
+    with pytest.raises(StorageFull), chunks_behind(sent, "key", directory=tmp_path):
+        pass
+
+    assert sent.fields == {}
