@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import pytest
@@ -314,3 +315,32 @@ def test_a_url_for_another_key_is_refused(backend: Backend, kind: str, other: st
     assert answer.status == 403
     assert read(backend.storage, other) == b"content"
     assert names(backend.storage) == [other]
+
+
+@only_where_checked
+@pytest.mark.parametrize("body", [b"", b"ne", b"newer"])
+def test_a_put_of_another_size_than_was_declared_is_refused(backend: Backend, body: bytes) -> None:
+    store(backend.storage, OTHER)
+    url = backend.storage.presign_put(OTHER, size=3, expires_in=MINUTE)
+
+    answer = backend.http("PUT", url, body=body)
+
+    assert answer.status in (400, 403)
+    assert read(backend.storage, OTHER) == b"content"
+
+
+@only_where_checked
+@pytest.mark.parametrize(("number", "size"), [(1, 9), (1, 11), (1, 0), (2, 10), (2, 4), (3, 1)])
+def test_a_part_of_another_size_than_its_own_is_refused(
+    backend: Backend, number: int, size: int
+) -> None:
+    storage = backend.storage
+    declared: dict[str, Any] = {"part_size": 10, "size": 15}
+    upload_id = storage.create_multipart(OTHER, **declared)
+    (url,) = storage.presign_parts(OTHER, upload_id, [number], expires_in=MINUTE, **declared)
+
+    answer = backend.http("PUT", url, body=b"x" * size)
+
+    assert answer.status in (400, 403)
+    assert storage.list_parts(OTHER, upload_id) == []
+    storage.abort_multipart(OTHER, upload_id)
