@@ -75,6 +75,13 @@ def test_production_refuses_a_server_whose_upload_urls_copy_other_users_files(
     assert "Set AWS_ROLE_ARN" in said
 
 
+def test_storage_check_refuses_it_too(make_server: MakeServer) -> None:
+    checked = make_server().flask("storage", "check")
+
+    assert checked.returncode == 1
+    assert checked.stdout.startswith("This S3 server obeys headers that its upload URLs do not")
+
+
 def test_with_a_role_production_serves_and_the_attack_fails_at_every_url(
     make_server: MakeServer, storage_environment: dict[str, str], role_arn: str
 ) -> None:
