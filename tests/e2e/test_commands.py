@@ -14,6 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from config import Config
+from softfactory.factory import create_app
+from softfactory.http.extensions import db
+from softfactory.http.services import accounts
 from tests.e2e.server import ROOT, free_port
 
 EXCUSED = {
@@ -92,6 +96,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory, sqlite_template: bytes) -> P
     run(clone, ".venv/bin/python scripts/write_env.py")
     (clone / "instance").mkdir()
     (clone / "instance" / "softfactory.db").write_bytes(sqlite_template)
+    make_users(clone)
     return clone
 
 
@@ -144,28 +149,34 @@ def serve(clone: Path, command: str) -> None:
 
 def filled_in(command: str, name: str) -> str:
     """Return a command with all its options, and values for what stands for some."""
-    command = re.sub(r"\[([^]|]*)\|?[^]]*\]", r"\1", command)
+    command = re.sub(r"\|[^] ]*", "", command).replace("[", "").replace("]", "")
     for word, value in STANDS_FOR.items():
         command = command.replace(word, value.format(name=name))
     return command
 
 
-@pytest.fixture
-def name(clone: Path, request: pytest.FixtureRequest) -> str:
-    """The name of a user, who is there already where the command does not make one."""
-    command: str = request.getfixturevalue("command")
-    name = f"user{COMMANDS.index(command)}"
-    if " NAME" in command and " create " not in command:
-        run(clone, f"./files users create {name} {name}@example.com --password Secure1Pass")
-    return name
+def name_in(command: str) -> str:
+    """Return the name of the user of a command, who is of no other's."""
+    return f"user{COMMANDS.index(command)}"
+
+
+def make_users(clone: Path) -> None:
+    """Make the user of every command that does not make its own."""
+    url = f"sqlite:///{clone}/instance/softfactory.db"
+    app = create_app(Config(app_env="testing", database_url=url, media_root=clone / "media"))
+    with app.app_context():
+        for name in (name_in(one) for one in COMMANDS if " NAME" in one and " create " not in one):
+            accounts().create_confirmed(name, f"{name}@example.com", "Secure1Pass", is_admin=False)
+        db.session.remove()
+        db.engine.dispose()
 
 
 @pytest.mark.parametrize("command", [one for one in COMMANDS if one not in EXCUSED])
-def test_a_documented_command_runs(clone: Path, command: str, name: str) -> None:
+def test_a_documented_command_runs(clone: Path, command: str) -> None:
     if SERVES.match(command):
         serve(clone, command.replace(":8000", f":{free_port()}"))
     else:
-        run(clone, filled_in(command, name))
+        run(clone, filled_in(command, name_in(command)))
 
 
 @pytest.mark.parametrize("command", [one for one in EXCUSED if one.startswith("make ")])
