@@ -215,3 +215,16 @@ def test_chunks_of_any_size_become_full_parts_and_a_rest(
 
     assert [len(part) for part in found] == parts
     assert b"".join(found) == data
+
+
+@pytest.mark.parametrize(("stored", "shown"), [("aws-chunked,gzip", "gzip"), ("aws-chunked", None)])
+def test_a_framing_that_a_client_stored_as_an_encoding_is_none(
+    bucket: Bucket, stored: str, shown: str | None
+) -> None:
+    bucket.client.put_object(Bucket=bucket.name, Key=KEY, Body=b"x", ContentEncoding=stored)
+
+    copied = bucket.storage.copy(KEY, COPY)
+
+    kept = bucket.client.head_object(Bucket=bucket.name, Key=COPY).get("ContentEncoding")
+    assert (bucket.storage.head(KEY).content_encoding, copied.content_encoding) == (shown, shown)
+    assert kept == shown
