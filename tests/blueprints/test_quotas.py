@@ -285,6 +285,27 @@ def test_storage_that_fails_keeps_no_bytes_reserved(
     assert reserved(alice) == 0
 
 
+@pytest.mark.parametrize(
+    ("database_url", "storage_settings"), [("sqlite", "s3-moto")], indirect=True
+)
+@pytest.mark.parametrize("send", [by_drive, by_uploads])
+def test_an_upload_that_nobody_was_told_of_reserves_nothing(
+    make_app: Callable[..., Flask], app: Flask, alice: Caller, send: Send
+) -> None:
+    with app.app_context():
+        storage = FailingStorage(runtime().storage)
+    storage.fail_before |= {"presign_put", "presign_parts"}
+    failing = make_app(storage=storage)
+
+    caller = Caller(
+        failing.test_client(), alice.username, alice.user_id, alice.uuid, alice.access_token
+    )
+    response = send(caller, PDF)
+
+    assert response.status_code == 500
+    assert (reserved(alice), open_uploads(app, alice)) == (0, 0)
+
+
 @corners
 def test_aborting_gives_back_what_was_reserved(app: Flask, alice: Caller) -> None:
     begun = by_uploads(alice, PDF).get_json()

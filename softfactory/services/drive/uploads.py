@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
@@ -139,6 +140,13 @@ class DriveUploads:
                 staged = row.staging_key or ""
                 rows.append((each, row, staged if each.key in open_keys else each.key))
                 open_keys.add(each.key)
+        try:
+            return self._tickets(rows)
+        except BaseException:
+            self._forget([row.id for _, row, _ in rows])
+            raise
+
+    def _tickets(self, rows: Sequence[tuple[_Declared, FileUpload, str]]) -> list[Ticket]:
         return [
             Ticket(
                 file_name=each.sent_name,
@@ -150,6 +158,11 @@ class DriveUploads:
             )
             for each, row, s3_key in rows
         ]
+
+    def _forget(self, ids: Sequence[int]) -> None:
+        """Remove the rows of uploads that nobody was told of, so that they reserve nothing."""
+        with write(self.session):
+            self.session.execute(delete(FileUpload).where(FileUpload.id.in_(ids)))
 
 
 def _row(user: User, declared: _Declared) -> FileUpload:

@@ -1,6 +1,7 @@
 """Uploads of declared size: begun, looked at, completed and aborted (upload-flow.md)."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import ceil
@@ -8,7 +9,13 @@ from math import ceil
 from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
-from softfactory.errors import FileTooLarge, InvalidInput, PermissionDenied, UploadNotFound
+from softfactory.errors import (
+    FileTooLarge,
+    InvalidInput,
+    PermissionDenied,
+    SoftFactoryError,
+    UploadNotFound,
+)
 from softfactory.models import FileUpload, MultipartUpload, UploadStatus, User
 from softfactory.services.access import require_reach
 from softfactory.services.catalog import Catalog
@@ -111,7 +118,13 @@ class Uploads:
             self.records.begin(upload)
             file.parent_content_type = declared.parent_content_type
             file.parent_object_id = declared.parent_object_id
-        return UploadState(upload, self._urls(upload, range(1, declared.num_parts + 1)))
+        try:
+            return UploadState(upload, self._urls(upload, range(1, declared.num_parts + 1)))
+        except BaseException:
+            # Nobody is told of the upload, and it is to reserve nothing.
+            with suppress(SoftFactoryError):
+                abort(self.completion, upload)
+            raise
 
     def resume(self, user: User, file_id: int) -> UploadState:
         """Return how the upload stands, with fresh URLs for the parts that did not arrive.
