@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from softfactory.errors import StorageError
 from softfactory.http.extensions import db
@@ -373,3 +373,41 @@ def test_what_storage_fails_for_is_named_and_stops_nothing_else(
     assert (answer.exit_code, report["expired_files"]) == (1, 2)
     assert report["skipped"] == [f"file {left}", "alice/", "uploads/"]
     assert objects(app) == [keys[1]]
+
+
+def test_the_look_for_expired_files_reads_those_alone_and_removes_them(
+    app: Flask, alice: Caller, clock: FakeClock
+) -> None:
+    gone = send(alice, samples.pdf(), expires_in_hours="1").get_json()["file_key"]
+    kept = send(alice, samples.pdf()).get_json()["file_key"]
+    with app.app_context():
+        before = maintenance().remove_expired(), objects(app)
+    clock.advance(hours=1)
+    with app.app_context():
+        statements: list[str] = []
+        event.listen(db.engine, "before_cursor_execute", lambda *said: statements.append(said[2]))
+
+        after = maintenance().remove_expired(), objects(app)
+
+    assert before == (True, sorted([gone, kept]))
+    assert after == (True, [kept])
+    looks = [said for said in statements if said.startswith("SELECT") and "expires_at" in said]
+    assert "status =" not in looks[0]  # or SQLite reads every completed file, every second
+
+
+def test_an_expired_file_that_storage_will_not_delete_is_tried_again(
+    make_app: Callable[..., Flask], app: Flask, alice: Caller, clock: FakeClock
+) -> None:
+    send(alice, samples.pdf(), expires_in_hours="1")
+    clock.advance(hours=1)
+    with app.app_context():
+        storage = FailingStorage(runtime().storage)
+    storage.fail_before = {"purge"}
+    failing = make_app(storage=storage)
+
+    with failing.app_context():
+        first = maintenance().remove_expired()
+    with app.app_context():
+        again = maintenance().remove_expired()
+
+    assert (first, again, objects(app)) == (False, True, [])
