@@ -278,6 +278,7 @@ class Config:
     ratelimit_files_delete: str = _setting("50 per minute", _rate, "RATELIMIT_FILES_DELETE")
     ratelimit_drive: str = _setting("100 per minute", _rate, "RATELIMIT_DRIVE")
     ratelimit_s3: str = _setting("100 per minute", _rate, "RATELIMIT_S3")
+    ratelimit_search: str = _setting("30 per minute", _rate, "RATELIMIT_SEARCH")
     ratelimit_credentials: str = _setting("10 per minute", _rate, "RATELIMIT_CREDENTIALS")
     ratelimit_simple: str = _setting("100 per minute", _rate, "RATELIMIT_SIMPLE")
     ratelimit_uploads: str = _setting("100 per minute", _rate, "RATELIMIT_UPLOADS")

@@ -20,6 +20,7 @@ EXPOSED = [
     "Last-Modified",
     # What else an answer says.
     "Allow",
+    "X-Search-Complete",
     "Content-Disposition",
     "Location",
     "WWW-Authenticate",

@@ -223,6 +223,22 @@ def test_an_administrator_reads_everywhere_and_writes_only_their_own(
     assert admin.delete("/api/files", json={"s3_key": picture}).status_code == 200
 
 
+@one_stack
+def test_a_file_id_that_fits_two_users_files_is_a_conflict_that_names_both(
+    sign_in: Callable[..., Caller], admin: Caller
+) -> None:
+    one, other = sign_in("abc"), sign_in("abc-def")
+    keys = [upload(one, "def-x"), upload(other, "x")]
+
+    answer = admin.get("/api/files/abc-def-x/details")
+
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "CONFLICT")
+    assert all(key in answer.get_json()["error"] for key in keys)
+    assert details(one, "abc-def-x")["s3_key"] == keys[0]
+    assert details(other, "abc-def-x")["s3_key"] == keys[1]
+    assert details(admin, keys[0])["s3_key"] == keys[0]
+
+
 @pytest.mark.light
 @pytest.mark.parametrize("action", GETS)
 def test_what_is_not_there_is_not_found(alice: Caller, action: str) -> None:

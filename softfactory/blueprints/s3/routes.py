@@ -117,12 +117,17 @@ def create_folder(body: dict[str, Any]) -> dict[str, str]:
 @blueprint.get("/search")
 @blueprint.arguments(schemas.BrowserSearch, location="query")
 @blueprint.response(HTTPStatus.OK, schemas.BrowserEntry(many=True))
-@user_limit("s3")
-def search(query: dict[str, Any]) -> list[Entry]:
-    """Find objects by a part of their name, in any case."""
-    return services.browser_listing().search(
+@user_limit("search")
+def search(query: dict[str, Any]) -> tuple[list[Entry], dict[str, str]]:
+    """Find objects by a part of their name, in any case.
+
+    `X-Search-Complete: false` says that there are too many objects to look at each: files are found
+    all the same, but what clients wrote by means of their own may be missing.
+    """
+    found = services.browser_listing().search(
         current_user(), query=query["query"], prefix=query.get("prefix")
     )
+    return found.entries, {"X-Search-Complete": str(found.is_complete).lower()}
 
 
 @blueprint.get("/user-prefix")

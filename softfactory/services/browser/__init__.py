@@ -1,8 +1,9 @@
 """The storage browser: objects and folders as storage has them (browser-api.md, S3 Operations)."""
 
 from softfactory.services.browser.deletion import BatchReport, Deletion
+from softfactory.services.browser.entries import Entry
 from softfactory.services.browser.folders import Folders
-from softfactory.services.browser.listing import Entry, EntryPage, Listing
+from softfactory.services.browser.listing import EntryPage, Listing
 from softfactory.services.browser.objects import DownloadLink, Objects
 
 __all__ = [

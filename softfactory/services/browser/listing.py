@@ -1,51 +1,16 @@
 """Lists of the browser: one folder at a time, and a search through all of them."""
 
-import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import chain, islice
-from typing import Self
 
 from softfactory.models import User
 from softfactory.services.access import require_key
+from softfactory.services.browser.entries import DELIMITER, Entry
+from softfactory.services.browser.search import Search, SearchResult, folded
 from softfactory.services.visible import VisibleObjects
-from softfactory.storage.base import ObjectSummary
 from softfactory.storage.keys import check_prefix, forms
-
-DELIMITER = "/"
-
-MAX_RESULTS = 1000
-"""Results of one search (contracts: Files)."""
 
 REFILLS = 5
 """How often a page that hidden objects left short is filled up before it goes out short."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of a list: an object, or a folder, of which nothing but its key is known."""
-
-    key: str
-    size: int = 0
-    last_modified: datetime | None = None
-    etag: str = ""
-    storage_class: str = ""
-    is_folder: bool = True
-
-    @classmethod
-    def of(cls, found: ObjectSummary) -> Self:
-        """Return the line of an object; one whose key ends in a slash is a folder's marker."""
-        if found.key.endswith(DELIMITER):
-            return cls(found.key)
-        return cls(
-            key=found.key,
-            size=found.size,
-            last_modified=found.last_modified,
-            etag=found.etag,
-            storage_class=found.storage_class,
-            is_folder=False,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +65,7 @@ class Listing:
             after = page.next_start_after
         return EntryPage(entries, prefix, after)
 
-    def search(self, user: User, *, query: str, prefix: str | None) -> list[Entry]:
+    def search(self, user: User, *, query: str, prefix: str | None) -> SearchResult:
         """Return the first 1000 objects, in key order, whose name has ``query`` in it, in any case.
 
         The name is the last segment of the key; a folder that was made has one too.
@@ -108,19 +73,7 @@ class Listing:
         Raises:
             InvalidKey, PermissionDenied: as ``page``.
         """
-        wanted = _folded(query)
-        matches = chain.from_iterable(
-            self._matches(form, wanted) for form in self._allowed(user, prefix)
-        )
-        return [*islice(matches, MAX_RESULTS)]
-
-    def _matches(self, prefix: str, wanted: str) -> Iterator[Entry]:
-        after = prefix if prefix.endswith(DELIMITER) else ""
-        for page in self.visible.pages(prefix, start_after=after):
-            for found in page:
-                name = found.key.removesuffix(DELIMITER).rpartition(DELIMITER)[2]
-                if wanted in _folded(name):
-                    yield Entry.of(found)
+        return Search(self.visible, folded(query)).run(self._allowed(user, prefix))
 
     def _allowed(self, user: User, prefix: str | None) -> list[str]:
         """Return the prefixes that are meant, the likeliest first."""
@@ -131,8 +84,3 @@ class Listing:
             check_prefix(form)
             require_key(user, form)
         return meant
-
-
-def _folded(text: str) -> str:
-    """Return ``text`` as it is compared: in no case, its accents in one form."""
-    return unicodedata.normalize("NFC", text).casefold()

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from softfactory.clock import Clock
-from softfactory.errors import InvalidKey, NotFound, ObjectNotFound, PermissionDenied
+from softfactory.errors import Conflict, InvalidKey, NotFound, ObjectNotFound, PermissionDenied
 from softfactory.models import FileUpload, UploadStatus, User
 from softfactory.services.access import (
     MAX_ID,
@@ -59,6 +59,7 @@ class Finder:
 
         Raises:
             NotFound: none that this user may reach.
+            Conflict: to an administrator, a file id may be that of several users' files.
         """
         for find in (
             self._by_key,
@@ -106,13 +107,24 @@ class Finder:
         return self._row(user, FileUpload.id == file.id)
 
     def _by_file_id(self, user: User, text: str) -> Located | None:
-        for at in (at for at, letter in enumerate(text[:MAX_NAME]) if letter == "-"):
-            name, rest = text[:at], text[at + 1 :]
-            if name == user.username or user.is_admin:
-                located = self._by_key(user, f"{name}/{rest}")
-                if located is not None:
-                    return located
-        return None
+        """Return the file of this ``<username>-<filename>``.
+
+        Raises:
+            Conflict: to an administrator it may be the file of several users.
+        """
+        dashes = (at for at, letter in enumerate(text[:MAX_NAME]) if letter == "-")
+        rests = {text[:at]: text[at + 1 :] for at in dashes}
+        if user.is_admin:
+            known = select(User.username).where(User.username.in_(rests))
+            names = [*self.session.scalars(known.order_by(User.username))]
+        else:
+            names = [name for name in rests if name == user.username]
+        keys = (self._by_key(user, f"{name}/{rests[name]}") for name in names)
+        found = [located for located in keys if located is not None]
+        if len(found) > 1:
+            both = " and ".join(located.key for located in found)
+            raise Conflict(f"{text} may be either of {both}. Name the file by its s3_key.")
+        return found[0] if found else None
 
     def _by_object_id(self, user: User, text: str) -> Located | None:
         if not _OBJECT_ID.fullmatch(text):
