@@ -3,8 +3,11 @@
 Gunicorn calls ``begin`` in every worker, with an application that is ready.
 """
 
+import os
+import signal
 import sys
 import threading
+import time
 
 import structlog
 from flask import Flask
@@ -13,12 +16,16 @@ from softfactory.errors import StorageError
 from softfactory.http.extensions import db
 from softfactory.http.runtime import EXTENSION, Runtime
 from softfactory.http.services import maintenance
+from softfactory.storage.base import Storage
 
 APP_LOAD_ERROR = 4
 """gunicorn: the status of a worker whose end stops the whole server (``Arbiter.reap_workers``)."""
 
 PATIENCE = 5
 """Seconds that a start waits for the storage's answers; ``/readyz`` says when it is away."""
+
+RETRY = 30
+"""Seconds until a storage that was away is tried again."""
 
 PERIOD = 1
 """Seconds between two looks for expired files, which are as long as a URL outlives its file."""
@@ -39,28 +46,53 @@ def begin(app: Flask) -> None:
     if ports.config.upload_storage_handler != "s3":
         return
     if ports.config.app_env == "production":
-        problems = _upload_url_problems(ports)
-        for problem in problems:
-            print(problem, file=sys.stderr, flush=True)  # noqa: T201  # to whoever starts it
-        if problems:
+        looking = _UploadUrls(ports.storage)
+        looking.start()
+        if problems := looking.problems():
+            _tell(problems)
             raise SystemExit(APP_LOAD_ERROR)
     threading.Thread(target=_watch_expiry, args=(app,), name="expiry", daemon=True).start()
 
 
-def _upload_url_problems(ports: Runtime) -> list[str]:
-    """Return what is known of them within five seconds; a storage that is away is no problem."""
-    found: list[str] = []
+class _UploadUrls(threading.Thread):
+    """Tries the storage's upload URLs, again and again while it is away.
 
-    def look() -> None:
-        try:
-            found.extend(ports.storage.upload_url_problems())
-        except StorageError as error:
-            log.warning("start.upload_urls_not_checked", exc_info=error)
+    Who waits no longer has the server stopped by it, should the URLs turn out to be unfit.
+    """
 
-    looking = threading.Thread(target=look, name="upload-urls", daemon=True)
-    looking.start()
-    looking.join(PATIENCE)
-    return list(found)
+    def __init__(self, storage: Storage) -> None:
+        super().__init__(name="upload-urls", daemon=True)
+        self._storage = storage
+        self._lock = threading.Lock()
+        self._is_waited_for = True
+        self._problems: list[str] = []
+
+    def run(self) -> None:
+        while True:
+            try:
+                found = self._storage.upload_url_problems()
+                break
+            except StorageError as error:
+                log.warning("start.upload_urls_not_checked", exc_info=error)
+                time.sleep(RETRY)
+        with self._lock:
+            self._problems = found
+            is_late = not self._is_waited_for
+        if found and is_late:
+            _tell(found)
+            os.kill(os.getppid(), signal.SIGTERM)
+
+    def problems(self) -> list[str]:
+        """Return what is known of the URLs within five seconds; nothing of a storage that is away."""
+        self.join(PATIENCE)
+        with self._lock:
+            self._is_waited_for = False
+            return self._problems
+
+
+def _tell(problems: list[str]) -> None:
+    for problem in problems:
+        print(problem, file=sys.stderr, flush=True)  # noqa: T201  # to whoever starts it
 
 
 def _watch_expiry(app: Flask) -> None:
