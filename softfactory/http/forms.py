@@ -13,7 +13,7 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 
 from softfactory.errors import InvalidInput, UnsupportedMediaType
 from softfactory.http.bodies import CHUNK_SIZE, body_stream, read_chunk
-from softfactory.http.part_names import field_name, file_name
+from softfactory.http.part_names import field_name, file_name, parameters_of
 from softfactory.services.quotas import Expected
 
 MAX_FIELD_SIZE = 64 * 1024
@@ -116,11 +116,11 @@ class UploadForm:
         """Read fields until a part that is a file begins; None at the end of the form."""
         segment: MultipartSegment
         for segment in self._events:
-            disposition = segment.header("Content-Disposition", "")
-            name = field_name(disposition)
+            parameters = parameters_of(segment.header("Content-Disposition", ""))
+            name = field_name(parameters)
             # A part with a filename is a file (RFC 7578 section 4.2), whatever its field; an
             # empty name is an input that nothing was chosen in (HTML, "constructing entry list").
-            filename = file_name(disposition, field=self._file_field)
+            filename = file_name(parameters, field=self._file_field)
             if filename:
                 return _FilePart(name, filename, segment.content_type or None)
             if filename is not None or name == self._file_field:

@@ -28,38 +28,39 @@ _PIECE = re.compile(r"filename\*(0|[1-9][0-9]?)(\*?)")
 _WINDOWS_PATH = re.compile(r"[A-Za-z]:\\|\\\\")
 
 
-def field_name(disposition: str) -> str:
+def field_name(parameters: Mapping[str, str]) -> str:
     """Return the name of the part's field; empty where it has none.
 
     Args:
-        disposition: the header's value, decoded as latin-1.
+        parameters: those of the header, as ``parameters_of`` returned them.
 
     Raises:
         InvalidInput: the name is not valid UTF-8.
     """
     try:
-        return _unquoted(_parameters(disposition).get("name", ""))
+        return _unquoted(parameters.get("name", ""))
     except UnicodeDecodeError as error:
         raise InvalidInput("The name of a field is not valid UTF-8. Send it in UTF-8.") from error
 
 
-def file_name(disposition: str, *, field: str) -> str | None:
+def file_name(parameters: Mapping[str, str], *, field: str) -> str | None:
     """Return the name that the client gave the file; None where the part is no file.
 
     ``filename*`` wins over ``filename`` (RFC 6266 section 4.3) unless it is malformed. An empty
     name means that no file was chosen.
 
     Args:
-        disposition: the header's value, decoded as latin-1.
+        parameters: those of the header, as ``parameters_of`` returned them.
         field: the field that an error is about.
 
     Raises:
         InvalidInput: none of the places has a name in UTF-8, or in a character set that it names.
     """
-    parameters = _parameters(disposition)
-    name = _extended(parameters.get("filename*", "")) or _continued(parameters)
-    if name:
-        return name
+    has_other_places = any(parameter.startswith("filename*") for parameter in parameters)
+    if has_other_places:
+        name = _extended(parameters.get("filename*", "")) or _continued(parameters)
+        if name:
+            return name
     try:
         if "filename" in parameters:
             return _base_name(decode_words(_unquoted(parameters["filename"])))
@@ -69,7 +70,7 @@ def file_name(disposition: str, *, field: str) -> str | None:
             "The name of the file is not valid UTF-8. Send it in UTF-8, or percent-encoded as "
             "filename*=UTF-8''<name>.",
         ) from error
-    if any(parameter.startswith("filename*") for parameter in parameters):
+    if has_other_places:
         raise InvalidInput.of(
             field,
             "The name of the file is malformed. Send it as filename*=UTF-8''<name>, in UTF-8 and "
@@ -78,8 +79,12 @@ def file_name(disposition: str, *, field: str) -> str | None:
     return None
 
 
-def _parameters(disposition: str) -> dict[str, str]:
-    """Return the parameters as they were sent, by lower-case name; the last of a name counts."""
+def parameters_of(disposition: str) -> dict[str, str]:
+    """Return the parameters as they were sent, by lower-case name; the last of a name counts.
+
+    Args:
+        disposition: the header's value, decoded as latin-1.
+    """
     parameters: dict[str, str] = {}
     at = disposition.find(";") + 1
     while 0 < at < len(disposition):
@@ -101,10 +106,11 @@ def _unquoted(value: str) -> str:
         UnicodeDecodeError: it is not valid UTF-8.
     """
     if value.startswith('"'):
-        value = value[1:-1]
-    if '\\"' in value or "\\" not in value.replace("\\\\", ""):
+        value = value[1:].removesuffix('"')
+    if "\\" in value and ('\\"' in value or "\\" not in value.replace("\\\\", "")):
         value = re.sub(r'\\([\\"])', r"\1", value)
-    value = value.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
+    if "%" in value:
+        value = value.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
     return value.encode("latin-1").decode()
 
 

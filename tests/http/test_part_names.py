@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softfactory.errors import InvalidInput
-from softfactory.http.part_names import field_name, file_name
+from softfactory.http.part_names import field_name, file_name, parameters_of
 from tests import samples
 from tests.conftest import Caller
 from tests.stacks import one_stack
@@ -22,7 +22,8 @@ ENCODED = quote(NAME)
 
 def name_of(parameters: str | bytes) -> str | None:
     sent = parameters if isinstance(parameters, bytes) else parameters.encode()
-    return file_name('form-data; name="file"; ' + sent.decode("latin-1"), field="file")
+    disposition = 'form-data; name="file"; ' + sent.decode("latin-1")
+    return file_name(parameters_of(disposition), field="file")
 
 
 def word(text: str, charset: str = "utf-8") -> str:
@@ -49,6 +50,7 @@ def word(text: str, charset: str = "utf-8") -> str:
         (r'filename="\\server\share\a.pdf"', "a.pdf"),
         # No quotes, and other shapes of a parameter.
         ("filename=a.pdf", "a.pdf"),
+        ('filename="a.pdf', "a.pdf"),
         ("filename=a b.pdf ; size=3", "a b.pdf"),
         ('FileName = "a.pdf"', "a.pdf"),
         ('broken; filename="a.pdf"', "a.pdf"),
@@ -129,7 +131,7 @@ def test_a_field_has_the_name_that_was_sent() -> None:
         "form-data": "",
     }
 
-    assert {sent: field_name(sent) for sent in names} == names
+    assert {sent: field_name(parameters_of(sent)) for sent in names} == names
 
 
 @given(st.text(max_size=200))
