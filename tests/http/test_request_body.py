@@ -172,3 +172,30 @@ def test_another_servers_body_stays_as_it_is() -> None:
     other = object()
 
     assert straight(SimpleNamespace(body=other)) is other
+
+
+HOST = b"Host: x\r\n"
+NEXT_ONES: dict[str, tuple[bytes, bool]] = {
+    "one without a body": (b"GET /a HTTP/1.1\r\n" + HOST + b"\r\n", True),
+    "one with a small body": (b"PUT /a HTTP/1.1\r\nContent-Length: 1\r\n\r\nx", True),
+    "a part of a small body": (b"PUT /a HTTP/1.1\r\nContent-Length: 2\r\n\r\nx", False),
+    "a large one": (b"PUT /a HTTP/1.1\r\nContent-Length: 99999\r\n\r\n" + bytes(9999), False),
+    "a question for health": (b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n", False),
+    "one with LF": (b"GET /a HTTP/1.1\r\nA: b\n" + HOST + b"\r\n", False),
+}
+
+
+@pytest.mark.parametrize("name", NEXT_ONES)
+def test_a_thread_stays_for_a_next_request_that_waits_for_nobody(
+    exchange: Exchange, name: str
+) -> None:
+    sent, is_taken = NEXT_ONES[name]
+    connection = exchange.connection
+    exchange.announced(0)
+    exchange.client.sendall(sent)
+
+    assert connection.has_next(0.1) is is_taken
+    assert bytes(connection.received) == (b"" if is_taken else sent)
+    assert (connection.is_upload, connection.is_probe, connection.head) == (
+        (False, False, connection.head if is_taken else None)
+    )

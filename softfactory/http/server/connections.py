@@ -78,7 +78,7 @@ class Connection(TConn):
         self.pace = math.inf
         """Bytes a second that moved lately."""
         self._hops = hops
-        self._seen = 0
+        self._seen = self._checked = 0
         self._handed_over = b""
         self._is_told_to_continue = False
         self._moved: deque[tuple[float, int]] = deque()
@@ -112,23 +112,23 @@ class Connection(TConn):
         return is_there
 
     def is_malformed(self) -> bool:
-        """Whether what came of the head is none."""
-        if self.head is None:
-            return is_malformed(self.received)
-        return self.head.is_folded or is_malformed(self.received[: self.head.size])
+        """Whether what came of the head is none; what was good before is not looked at again."""
+        if self.head is not None and self.head.is_folded:
+            return True
+        end = len(self.received) if self.head is None else self.head.size
+        new = self.received[self._checked : end]
+        self._checked = max(self._checked, end - new.endswith(b"\r"))
+        return is_malformed(new)
 
     def tell_to_continue(self) -> None:
-        """Let a client that waits for it send the body, once (RFC 9110 section 10.1.1).
-
-        Raises:
-            OSError: the client is gone.
-        """
+        """Let a client that waits for it send the body, once (RFC 9110 section 10.1.1)."""
         head = self.head
         if head is None or not head.wants_continue or self._is_told_to_continue:
             return
         self._is_told_to_continue = True
         if len(self.received) == head.size:
-            self.sock.send(CONTINUE, socket.MSG_DONTWAIT)
+            with suppress(OSError):  # the poller will tell that the client is gone
+                self.sock.send(CONTINUE, socket.MSG_DONTWAIT)
 
     def hand_over(self) -> None:
         """Let a thread's parser have what came."""
@@ -157,7 +157,7 @@ class Connection(TConn):
     def take_back(self) -> None:
         """Keep what the client has sent of its next request already."""
         self.received += self.parser.unreader.take_buffered()
-        self._handed_over, self.head, self._seen = b"", None, 0
+        self._handed_over, self.head, self._seen, self._checked = b"", None, 0, 0
         self.waits_for, self._is_told_to_continue = "", False
 
     def has_next(self, seconds: float) -> bool:
@@ -173,10 +173,10 @@ class Connection(TConn):
                 self.received += self.sock.recv(READ_SIZE, socket.MSG_DONTWAIT)
         was, address = self.is_upload, self.address
         is_plain = self.is_there() and not self.is_upload and not self.is_malformed()
-        if not is_plain or was or address != self.address:
+        if not is_plain or was or self.is_probe or address != self.address:
             # The main loop decides anew, and meanwhile counts it as before.
-            self.head, self._seen = None, 0
-            self.is_upload, self.address = was, address
+            self.head, self._seen, self._checked = None, 0, 0
+            self.is_upload, self.is_probe, self.address = was, False, address
             return False
         self.hand_over()
         return True

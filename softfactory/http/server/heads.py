@@ -22,7 +22,7 @@ _END = b"\r\n\r\n"
 _PROBE = re.compile(rb"(?:GET|HEAD) /(?:healthz|readyz)/?(?:\?[^ ]*)? HTTP/1\.[01]\r\n")
 _FIELDS = re.compile(
     rb"\r\n(?:[ \t]|(content-length|transfer-encoding|expect|x-forwarded-for):"
-    rb"[ \t]*([^\r\n]*?)[ \t]*(?=\r\n))",
+    rb"([^\r\n]*)(?=\r\n))",
     re.IGNORECASE,
 )
 _LENGTH = re.compile(rb"[0-9]{1,19}")
@@ -63,15 +63,15 @@ class Head:
             if field[1] is None:
                 self.is_folded = True
                 continue
-            name = field[1].lower()
+            name, value = field[1].lower(), field[2].strip(b" \t")
             if name == b"content-length":
-                lengths.append(field[2])
+                lengths.append(value)
             elif name == b"transfer-encoding":
-                codings.append(field[2].lower())
+                codings.append(value.lower())
             elif name == b"expect":
-                expected.append(field[2].lower())
+                expected.append(value.lower())
             else:
-                self.forwarded.append(field[2])
+                self.forwarded.append(value)
         self._awaited, self._chunk = 0, -1
         self.is_large = self.wants_continue = False
         if not lengths and not codings:
