@@ -37,7 +37,7 @@ class SearchResult:
 
 @dataclass(slots=True)
 class Search:
-    """One search; its cost is bounded however many objects there are (docs/decisions/0016)."""
+    """One search; its cost is bounded however many objects there are (docs/decisions/0017)."""
 
     visible: VisibleObjects
     wanted: str
