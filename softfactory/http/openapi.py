@@ -38,6 +38,9 @@ or presigned need no token.
 **Failures** all have one body: `error` and `detail` say the same for people, `code` is for programs,
 and `errors` names the fields that were wrong, 20 at most.
 
+**Deleting.** Routes that delete take their fields in the body or, for clients and proxies that drop
+the body of a DELETE, as query parameters; a field that stands in both has to be the same.
+
 **Bytes of files** are described as `application/octet-stream`; an answer has the type of its file.
 """
 
