@@ -33,7 +33,7 @@ test: $(DEV)/.installed ## Run the whole suite; choose with ARGS="tests/http -k 
 coverage: ## Run it with the lines and branches that it covers, which takes half as long again
 	$(MAKE) test ARGS="--cov --cov-report=term:skip-covered $(ARGS)"
 
-trust: $(DEV)/.installed ## Kill, crowd, attack and try at random, for long: KILLS=200 SECONDS=120 CLIENTS=64 EXAMPLES=200 SEED=1 ARGS="-k crash"
+trust: $(DEV)/.installed ## Kill, crowd, attack and try at random, for long: KILLS=200 SECONDS=120 CLIENTS=64 EXAMPLES=200 ATTACK_SECONDS=10 SEED=1 ARGS="-k crash"
 	TRUST_SEED=$(or $(SEED),1) TRUST_KILLS=$(or $(KILLS),200) TRUST_SECONDS=$(or $(SECONDS),120) \
 		TRUST_CLIENTS=$(or $(CLIENTS),64) TRUST_EXAMPLES=$(or $(EXAMPLES),200) \
 		TRUST_ATTACK_SECONDS=$(or $(ATTACK_SECONDS),10) \
