@@ -109,24 +109,27 @@ class FileTooLarge(SoftFactoryError):
 
 
 class QuotaExceeded(SoftFactoryError):
-    """More bytes than are left of a user's quota.
-
-    Args:
-        used: bytes that count already, those of open uploads among them.
-        quota: bytes that the user may have.
-        asked: bytes that were asked for beside them.
-        versions: bytes among ``used`` of what was replaced or deleted.
-    """
+    """More bytes than are left of a user's quota."""
 
     code = "QUOTA_EXCEEDED"
+    default_message = "Your storage quota is exceeded. Delete files, or ask for a larger quota."
 
-    def __init__(self, *, used: int, quota: int, asked: int, versions: int = 0) -> None:
+    @classmethod
+    def of(cls, *, used: int, quota: int, asked: int, versions: int = 0) -> "QuotaExceeded":
+        """Return the error that tells the figures.
+
+        Args:
+            used: bytes that count already, those of open uploads among them.
+            quota: bytes that the user may have.
+            asked: bytes that were asked for beside them.
+            versions: bytes among ``used`` of what was replaced or deleted.
+        """
         old = (
             f" Older and deleted versions, {versions} bytes, count until cleanup removes them."
             if versions
             else ""
         )
-        super().__init__(
+        return cls(
             f"Your storage quota is exceeded: {used} of {quota} bytes are used, open uploads "
             f"included, and {asked} more were asked for. Delete files, complete or abort open "
             f"uploads, or ask the operator for a larger quota.{old}"

@@ -109,7 +109,7 @@ class StorageUse:
         """
         held = self.used + self.reserved
         if self.quota is not None and size > 0 and held + size > self.quota:
-            raise QuotaExceeded(
+            raise QuotaExceeded.of(
                 used=held - already,
                 quota=self.quota,
                 asked=size + already,

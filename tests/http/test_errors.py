@@ -219,7 +219,7 @@ def test_our_own_trouble_is_in_the_log_with_its_cause_and_the_request(
 
 @one_stack
 def test_an_unknown_route_is_404(client: FlaskClient) -> None:
-    paths = ["/", "/nothing", "/api", "/api/nothing", "/api/files/x/y/z", "/static/x", "/s3x"]
+    paths = ["/nothing", "/api", "/api/nothing", "/api/files/x/y/z", "/static/x", "/s3x"]
 
     answers = {path: refusal(client.get(path)) for path in paths if path != "/s3x"}
 

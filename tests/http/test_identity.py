@@ -31,6 +31,8 @@ PUBLIC = {
     ("GET", "/api/docs/assets/<name>/"),
     ("GET", "/api/redoc"),
     ("GET", "/api/redoc/"),
+    # What answers here, and where its documents are.
+    ("GET", "/"),
     # Health.
     ("GET", "/healthz"),
     ("GET", "/readyz"),
