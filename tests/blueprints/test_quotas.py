@@ -11,7 +11,7 @@ from sqlalchemy import delete
 from softfactory.errors import QuotaExceeded
 from softfactory.http.extensions import db
 from softfactory.http.runtime import runtime
-from softfactory.http.services import catalog, maintenance
+from softfactory.http.services import catalog, maintenance, part_receiver
 from softfactory.models import FileUpload
 from softfactory.services.quotas import Expected
 from softfactory.storage.keys import Key
@@ -426,6 +426,28 @@ def test_a_part_that_is_cut_off_gives_back_what_it_reserved(app: Flask, alice: C
 
     assert answer.status_code == 400
     assert reserved(alice) == 600
+
+
+@one_stack
+def test_a_part_that_is_sent_twice_at_once_reserves_all_that_arrived(
+    app: Flask, alice: Caller
+) -> None:
+    upload = initiate(alice)
+    send_part(alice, upload, 1, b"1" * 600)
+    send_part(alice, upload, 2, b"2" * 600)
+    with app.app_context():
+        key = Key(upload["key"])
+        first, second = (
+            part_receiver().admit_signed(key, upload["upload_id"], 1, None) for _ in range(2)
+        )
+
+        def while_another_comes() -> Iterator[bytes]:
+            second.store(iter([b"x"]), size=1)
+            yield b"y"
+
+        first.store(while_another_comes(), size=1)
+
+    assert reserved(alice) >= 601
 
 
 on_s3 = pytest.mark.parametrize(

@@ -125,7 +125,11 @@ class AdmittedPart:
 
     @contextmanager
     def _reserved(self, size: int) -> Iterator[None]:
-        """Reserve the part's bytes, beside those of an earlier part that it replaces."""
+        """Reserve the part's bytes, beside those of an earlier part that it replaces.
+
+        Where it is smaller than that one, the difference stays reserved until the upload ends: of
+        several that are sent at once nobody knows which replaces which.
+        """
         if self.unsized is None:
             yield
             return
@@ -140,5 +144,3 @@ class AdmittedPart:
             if more > 0:
                 self.catalog.reserve_less(file_id, more)
             raise
-        if more < 0:
-            self.catalog.reserve_less(file_id, -more)
