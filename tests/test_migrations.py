@@ -2,6 +2,8 @@
 
 import os
 import re
+import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,6 +137,26 @@ def fill() -> None:
             if not connection.scalar(select(func.count()).select_from(table)):
                 row = {column.name: values[column.type.python_type] for column in table.columns}
                 connection.execute(insert(table).values(row))
+
+
+def add_files(*files: tuple[str, int]) -> None:
+    """Put one user's files into the tables as they are now, by status and size."""
+    now = datetime(2026, 1, 1)  # noqa: DTZ001  # SQLite's type takes no zone
+    user = {
+        "id": 1, "uuid": "u", "username": "a", "username_folded": "a", "email": "e",
+        "email_folded": "e", "is_admin": False, "created_at": now, "files_generation": 0,
+    }  # fmt: skip
+    found = tables()
+    with db.engine.begin() as connection:
+        connection.execute(insert(found["users"]).values(user))
+        for number, (status, size) in enumerate(files):
+            row = {
+                "object_id": str(number), "user_id": 1, "file_key": str(number), "file_size": size,
+                "original_filename": "a", "content_type": "a/b", "category": "other",
+                "storage_tier": "STANDARD", "status": status, "uploaded_at": now,
+                "last_activity_at": now,
+            }  # fmt: skip
+            connection.execute(insert(found["file_uploads"]).values(row))
 
 
 def counts() -> dict[str, int]:
@@ -280,24 +302,7 @@ def test_every_time_comes_back_in_utc_from_a_migrated_database(app: Flask) -> No
 
 def test_what_users_hold_is_summed_up_when_the_counts_are_made(app: Flask) -> None:
     upgrade(revision="0005")
-    now = datetime(2026, 1, 1)  # noqa: DTZ001  # SQLite's type takes no zone
-    with db.engine.begin() as connection:
-        found = tables()
-        user = {
-            "id": 1, "uuid": "u", "username": "a", "username_folded": "a", "email": "e",
-            "email_folded": "e", "is_admin": False, "created_at": now, "files_generation": 0,
-        }  # fmt: skip
-        connection.execute(insert(found["users"]).values(user))
-        for number, (status, size) in enumerate(
-            [("completed", 10), ("completed", 5), ("pending", 3), ("uploading", 2), ("failed", 9)]
-        ):
-            row = {
-                "object_id": str(number), "user_id": 1, "file_key": str(number), "file_size": size,
-                "original_filename": "a", "content_type": "a/b", "category": "other",
-                "storage_tier": "STANDARD", "status": status, "uploaded_at": now,
-                "last_activity_at": now,
-            }  # fmt: skip
-            connection.execute(insert(found["file_uploads"]).values(row))
+    add_files(("completed", 10), ("completed", 5), ("pending", 3), ("uploading", 2), ("failed", 9))
 
     upgrade()
     with db.engine.begin() as connection:
@@ -308,3 +313,46 @@ def test_what_users_hold_is_summed_up_when_the_counts_are_made(app: Flask) -> No
         ).one()
 
     assert tuple(held) == (18, 2, 1)
+
+
+@needs_postgresql
+@pytest.mark.parametrize("empty_database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    ("before", "after", "counted"),
+    [("0003", "0004", "files FROM file_counts"), ("0006", "0007", "used FROM user_storage")],
+)
+def test_what_is_completed_while_the_counts_are_made_is_counted(
+    app: Flask, before: str, after: str, counted: str
+) -> None:
+    upgrade(revision=before)
+    add_files(("pending", 1))
+
+    def migrate() -> None:
+        with app.app_context():
+            upgrade(revision=after)
+
+    migration = threading.Thread(target=migrate)
+    with db.engine.begin() as connection:
+        connection.execute(text("UPDATE file_uploads SET status = 'completed'"))
+        migration.start()
+        wait_for_a_lock()
+    migration.join(30)
+    with db.engine.connect() as connection:
+        found = connection.scalar(text(f"SELECT {counted}"))
+
+    assert found == 1
+
+
+def wait_for_a_lock() -> None:
+    """Return once somebody waits for a lock of this database."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    ends = time.monotonic() + 20
+    while time.monotonic() < ends:
+        with db.engine.connect() as connection:
+            if connection.scalar(waiting):
+                return
+        time.sleep(0.02)
+    raise AssertionError("nobody waits")

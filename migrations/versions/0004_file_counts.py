@@ -69,10 +69,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("user_id", "category", name="pk_file_counts"),
     )
-    op.execute(
-        "INSERT INTO file_counts (user_id, category, files) SELECT user_id, category, count(*) "
-        "FROM file_uploads WHERE status = 'completed' GROUP BY user_id, category"
-    )
     where = sa.text("expires_at IS NOT NULL")
     for name, columns in EXPIRIES.items():
         op.create_index(name, "file_uploads", columns, sqlite_where=where, postgresql_where=where)
@@ -85,6 +81,11 @@ def upgrade() -> None:
     else:
         for statement in POSTGRESQL:
             op.execute(statement)
+    # Behind the trigger, which waits for open transactions and keeps out others: none is missed.
+    op.execute(
+        "INSERT INTO file_counts (user_id, category, files) SELECT user_id, category, count(*) "
+        "FROM file_uploads WHERE status = 'completed' GROUP BY user_id, category"
+    )
 
 
 def downgrade() -> None:

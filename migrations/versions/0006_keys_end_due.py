@@ -8,14 +8,11 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-COUNTED = {"sqlite_autoincrement": True}
-
 
 def upgrade() -> None:
-    with op.batch_alter_table("users", table_kwargs=COUNTED) as table:
-        table.add_column(sa.Column("keys_end_due", sa.DateTime(timezone=True), nullable=True))
+    # No batch: SQLite adds and drops columns in place, and keeps what refers to the table.
+    op.add_column("users", sa.Column("keys_end_due", sa.DateTime(timezone=True)))
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("users", table_kwargs=COUNTED) as table:
-        table.drop_column("keys_end_due")
+    op.drop_column("users", "keys_end_due")

@@ -104,18 +104,19 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("user_id", name="pk_user_quotas"),
     )
-    used, reserved, uploads = _counted("f")
-    op.execute(
-        "INSERT INTO user_storage (user_id, used, reserved, open_uploads) "  # noqa: S608  # columns only
-        f"SELECT f.user_id, sum({used}), sum({reserved}), sum({uploads}) FROM file_uploads f "
-        f"WHERE f.status IN ('completed', {OPEN[1:]} GROUP BY f.user_id"
-    )
     if op.get_bind().dialect.name == "sqlite":
         for name, definition in SQLITE.items():
             op.execute(f"CREATE TRIGGER {name} {definition}")
     else:
         for statement in POSTGRESQL:
             op.execute(statement)
+    # Behind the trigger, which waits for open transactions and keeps out others: none is missed.
+    used, reserved, uploads = _counted("f")
+    op.execute(
+        "INSERT INTO user_storage (user_id, used, reserved, open_uploads) "  # noqa: S608  # columns only
+        f"SELECT f.user_id, sum({used}), sum({reserved}), sum({uploads}) FROM file_uploads f "
+        f"WHERE f.status IN ('completed', {OPEN[1:]} GROUP BY f.user_id"
+    )
 
 
 def downgrade() -> None:
