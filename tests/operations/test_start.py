@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
 from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
@@ -134,13 +135,30 @@ def test_production_on_postgresql_stops_before_an_older_schema(postgresql_url: s
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_older_code_does_not_start_on_a_newer_schema(
+def test_older_code_does_not_start_on_a_newer_schema_of_the_one_machine_that_has_it(
     tmp_path: Path, sqlite_template: bytes, workers: int
 ) -> None:
     config = at_version(tmp_path / "new.db", sqlite_template, "9999")
 
     with pytest.raises(SystemExit, match=r"\(9999\) is newer.*\./files db downgrade"):
         prepare_schema(config, arbiter(workers))
+
+
+@needs_postgresql
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_machine_with_older_code_starts_again_while_the_others_are_upgraded(
+    postgresql_url: str, workers: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    # A schema of its own, which only this test's connections see.
+    newer = f"{postgresql_url}%20-csearch_path%3Dnewer"
+    with psycopg.connect(postgresql_url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS newer CASCADE")
+        connection.execute("CREATE SCHEMA newer")
+        connection.execute("CREATE TABLE newer.alembic_version AS SELECT '9999' AS version_num")
+
+    prepare_schema(Config(app_env="testing", database_url=newer), arbiter(workers))
+
+    assert "(9999) is newer than this code" in caplog.text
 
 
 @needs_postgresql

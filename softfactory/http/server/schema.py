@@ -27,14 +27,17 @@ def known_versions() -> list[str]:
 
 
 def prepare_schema(config: Config, server: Any) -> None:  # noqa: ANN401  # gunicorn's arbiter
-    """Let the server start on a schema of its own version only.
+    """Let the server start on a schema that this code can work with.
 
     One worker on SQLite, and one in development, bring an older schema up to date. Where several
-    workers share a database, an operator does it, once, at a time of their choice. A database that
-    does not answer stops nothing: ``/readyz`` says so until it does.
+    workers share a database, an operator does it, once, at a time of their choice. Until all
+    machines have the newer code, those with this one go on beside it, also if they start again: a
+    newer PostgreSQL schema is warned of. A SQLite database has one machine, which was given older
+    code than its own. A database that does not answer stops nothing: ``/readyz`` says so until it
+    does.
 
     Raises:
-        SystemExit: the schema is older or newer, with the command that helps.
+        SystemExit: the schema is older, or newer on SQLite; with the command that helps.
     """
     known = known_versions()
     try:
@@ -44,13 +47,17 @@ def prepare_schema(config: Config, server: Any) -> None:  # noqa: ANN401  # guni
         return
     if version == known[-1]:
         return
+    is_sqlite = config.database_url.startswith("sqlite")
     if version is not None and version not in known:
-        raise SystemExit(
+        newer = (
             f"The database's schema ({version}) is newer than this code, which knows up to "
             f"{known[-1]}. Start the newer code; or let that take the schema back: "
             f"./files db downgrade {known[-1]}"
         )
-    is_sqlite = config.database_url.startswith("sqlite")
+        if is_sqlite:
+            raise SystemExit(newer)
+        server.log.warning("%s", newer)
+        return
     if server.cfg.workers > 1 or not (is_sqlite or config.app_env == "development"):
         raise SystemExit(
             f"The database's schema ({version or 'none'}) is older than this code, which needs "
