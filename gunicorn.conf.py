@@ -165,7 +165,7 @@ def when_ready(server: Any) -> None:  # noqa: ANN401  # gunicorn ships no types
     for listener in server.LISTENERS:
         address = str(listener).replace("//0.0.0.0:", "//localhost:")
         server.log.info("SoftFactory Files is ready on %s", address)
-        if settings.api_docs_enabled:
+        if settings.api_docs_enabled and address.startswith("http"):
             server.log.info("Its API documents: %s/api/docs and %s/api/redoc", address, address)
     if settings.public_base_url is None and settings.app_env == "production":
         server.log.warning(

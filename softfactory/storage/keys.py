@@ -220,11 +220,13 @@ def forms(text: str) -> list[str]:
     """Return the names, or prefixes, that a client may mean by ``text``, the likeliest first.
 
     As it was sent, composed (NFC, as ``clean_filename`` keeps names) and decomposed (NFD, as macOS
-    sends them). Whose they are is to be asked for each: U+212A becomes an ordinary K.
+    sends them). Whose they are is to be asked for each: U+212A becomes an ordinary K. A form that is
+    too long for a key is none; where all are, the text is returned as it was sent.
     """
     if text.isascii():
         return [text]
-    return [*dict.fromkeys((text, *(unicodedata.normalize(f, text) for f in ("NFC", "NFD"))))]
+    meant = dict.fromkeys((text, *(unicodedata.normalize(f, text) for f in ("NFC", "NFD"))))
+    return [f for f in meant if len(f.encode(errors="replace")) <= MAX_KEY_BYTES] or [text]
 
 
 def url_path(key: str) -> str:

@@ -174,6 +174,19 @@ def test_simple_finds_a_file_in_the_other_form(
     assert alice.delete(f"/s3/delete/{quote(asked)}/").status_code == 200
 
 
+@one_stack
+def test_a_name_whose_other_form_is_too_long_for_a_key_lists_its_own_file(
+    app: Flask, alice: Caller
+) -> None:
+    name = "한" * 330
+    store(app, f"alice/{name}")
+
+    simple = alice.get("/s3/list", query_string={"prefix": name}).get_json()["files"]
+
+    assert [file["key"] for file in simple] == [name]
+    assert listed(alice, prefix=f"alice/{name}") == [f"alice/{name}"]
+
+
 @both_storages
 @pytest.mark.parametrize(("stored", "asked"), [(NFC, NFD), (NFD, NFC)])
 def test_the_browser_finds_an_object_in_the_other_form(

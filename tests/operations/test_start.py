@@ -85,6 +85,12 @@ def test_an_address_of_another_machine_is_one_sentence(host: str) -> None:
         binding.refuse_unusable_addresses(arbiter(1, (host, 8000)))
 
 
+@pytest.mark.parametrize("port", [-1, 65_536, 99_999_999_999])
+def test_a_number_that_is_no_port_is_one_sentence(port: int) -> None:
+    with pytest.raises(SystemExit, match=f"BIND: {port} is no port. Choose one from 1 to 65535: "):
+        binding.refuse_unusable_addresses(arbiter(1, ("127.0.0.1", port)))
+
+
 def test_an_address_that_is_free_is_none_of_its_business() -> None:
     binding.refuse_unusable_addresses(arbiter(1, ("127.0.0.1", free_port()), ("::1", 0)))
 

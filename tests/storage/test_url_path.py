@@ -1,5 +1,6 @@
 """The path of a key's URL: no client takes a part of it away before it asks."""
 
+import unicodedata
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -39,3 +40,12 @@ def test_a_name_may_mean_its_composed_and_its_decomposed_form() -> None:
     assert forms("é e\u0301") == ["é e\u0301", "é é", "e\u0301 e\u0301"]
     assert forms("\u212a") == ["\u212a", "K"]
     assert forms("日本") == ["日本"]
+
+
+def test_a_form_that_is_too_long_for_a_key_is_not_meant() -> None:
+    composed = "한" * 340
+    decomposed = unicodedata.normalize("NFD", composed)
+
+    assert forms(composed) == [composed]
+    assert forms(decomposed) == [composed]
+    assert forms(decomposed * 3) == [decomposed * 3]

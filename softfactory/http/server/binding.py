@@ -7,6 +7,8 @@ from typing import Any
 
 from gunicorn.systemd import listen_fds  # type: ignore[import-untyped]
 
+MAX_PORT = 65_535
+
 PATIENCE_SECONDS = 2.0
 """A server that is being restarted may still be closing its socket."""
 
@@ -26,6 +28,8 @@ def refuse_unusable_addresses(server: Any) -> None:  # noqa: ANN401  # gunicorn'
 
 
 def _problem(host: str, port: int) -> str | None:
+    if not 0 <= port <= MAX_PORT:
+        return f"BIND: {port} is no port. Choose one from 1 to {MAX_PORT}"
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
