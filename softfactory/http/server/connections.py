@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.http.unreader import SocketUnreader  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped]
 
-from softfactory.http.server.addresses import forwarded_by, network_of
+from softfactory.http.addresses import network_of
+from softfactory.http.server.forwarded import forwarded_by
 from softfactory.http.server.heads import Head, is_malformed, read_head
 from softfactory.http.server.signals import ClientTooSlow
 
