@@ -20,7 +20,7 @@ from tests.blueprints.drive_client import begin, put, stored_keys, upload
 from tests.blueprints.test_files_upload import send
 from tests.conftest import REDIS, Caller, needs_redis
 from tests.doubles import FakeClock
-from tests.stacks import both_databases, both_storages
+from tests.stacks import both_databases, both_storages, one_stack
 
 
 def expire(app: Flask, key: str, moment: datetime) -> None:
@@ -302,6 +302,16 @@ def test_an_object_without_a_row_is_listed_as_such(app: Flask, alice: Caller) ->
 
     assert file["exists_in_db"] is False
     assert (file["id"], file["metadata"]["content_type"]) == ("alice/raw.png", "image/png")
+
+
+@one_stack
+def test_what_is_compressed_is_not_listed_as_what_is_inside(app: Flask, alice: Caller) -> None:
+    with app.app_context():
+        runtime().storage.put(Key("alice/raw.tar.gz"), [b"raw"])
+
+    (file,) = alice.get("/api/v3/files").get_json()["files"]
+
+    assert file["metadata"]["content_type"] == "application/octet-stream"
 
 
 @both_storages

@@ -7,9 +7,10 @@ from softfactory.services.content_types.allowed import (
     may_become_allowed,
 )
 from softfactory.services.content_types.allowed_types import ALLOWED_TYPES
-from softfactory.services.content_types.declared import said_type, type_by_name
+from softfactory.services.content_types.declared import said_type
 from softfactory.services.content_types.sniffer import ContentSniffer
 from softfactory.services.content_types.text import shown_type
+from softfactory.storage.types_by_name import type_by_name
 
 __all__ = [
     "ALLOWED_TYPES",

@@ -1,9 +1,6 @@
 """The type that a client declares for bytes which never pass through this service."""
 
 import re
-from mimetypes import MimeTypes
-
-from softfactory.storage.disposition import OCTET_STREAM
 
 MAX_TYPE_LENGTH = 255
 """Characters of a content type (RFC 6838 4.2: names of 127 at most, on both sides of a slash)."""
@@ -11,9 +8,6 @@ MAX_TYPE_LENGTH = 255
 _NAME = r"[\w!#$&^.+-]{1,127}"
 _TYPE = re.compile(rf"{_NAME}/{_NAME}([ \t]*;[ -~\t]*)?", re.ASCII)
 _WILDCARD = re.compile(rf"(?:\*|{_NAME})/\*", re.ASCII)
-
-_TYPES = MimeTypes()
-"""Python's own table, the same on every machine."""
 
 
 def said_type(content_type: str) -> str | None:
@@ -28,10 +22,3 @@ def said_type(content_type: str) -> str | None:
     if len(content_type) > MAX_TYPE_LENGTH or not _TYPE.fullmatch(content_type):
         raise ValueError("no media type")
     return content_type
-
-
-def type_by_name(filename: str) -> str:
-    """Return the type that the extension says, for a file whose type nobody said."""
-    content_type, encoding = _TYPES.guess_type(filename)
-    # What is compressed, such as a.tar.gz, is not of the type that is inside.
-    return content_type if content_type and not encoding else OCTET_STREAM

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import mimetypes
 from dataclasses import dataclass
 from itertools import islice
 
@@ -13,6 +12,7 @@ from softfactory.clock import Clock
 from softfactory.errors import InvalidInput
 from softfactory.models import FileUpload, User
 from softfactory.services.access import askable, holds_its_key
+from softfactory.services.content_types import type_by_name
 from softfactory.services.drive.entries import Entry, tier_of
 from softfactory.services.drive.listing_cache import ListingCache
 from softfactory.services.drive.recent_list import EntryPage
@@ -115,7 +115,7 @@ def _entry(found: ObjectSummary, row: ListedFile | None) -> Entry:
         file_name=filename,
         size=found.size,
         # A list of storage tells no types, and nothing else knows of this object.
-        content_type=mimetypes.guess_type(filename)[0] or "application/octet-stream",
+        content_type=type_by_name(filename),
         tier=tier_of(found.storage_class),
         last_modified=found.last_modified,
         is_complete=True,

@@ -1,6 +1,5 @@
 """Writing: bytes as they arrive, into one PutObject or a multipart upload."""
 
-import mimetypes
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 
@@ -12,6 +11,7 @@ from softfactory.storage.s3.copying import Copier
 from softfactory.storage.s3.errors import storage_errors
 from softfactory.storage.s3.part_memory import MEMORY, PART_SIZE, taken
 from softfactory.storage.s3.reading import answered_version, encoding_argument
+from softfactory.storage.types_by_name import type_by_name
 
 DEFAULT_TYPE = "application/octet-stream"
 
@@ -91,7 +91,7 @@ class Writer(Copier):
             first_type, first_class = content_type, storage_class
         else:
             # An archived object can't be copied onto itself, so the class waits for the type.
-            first_type = mimetypes.guess_type(key)[0] or DEFAULT_TYPE
+            first_type = type_by_name(key.filename)
             first_class = StorageClass.STANDARD
         upload_id = self.create_multipart(
             key,
