@@ -109,11 +109,14 @@ class RemovedAccounts:
 
     def _settle(self, user: User) -> None:
         """Look at the user no more, once nothing is left and nothing can come."""
+        roots, deleted_at = [*user.roots], user.deleted_at
+        self.session.commit()  # no transaction is open while storage works
+        if deleted_at is None or self.clock() < deleted_at + URLS_END_AFTER:
+            return
+        if any(map(self.storage.holds_anything, roots)):
+            return
         with write(self.session):
-            if user.deleted_at is None or self.clock() < user.deleted_at + URLS_END_AFTER:
-                return
-            has_rows = self.session.scalar(select(exists().where(FileUpload.user_id == user.id)))
-            if not has_rows and not any(map(self.storage.holds_anything, user.roots)):
+            if not self.session.scalar(select(exists().where(FileUpload.user_id == user.id))):
                 user.purged_at = self.clock()
 
 

@@ -1,12 +1,15 @@
 """``users list, show, disable, enable, admin, password, delete``."""
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from softfactory.http.extensions import db
 from softfactory.http.runtime import runtime
 from softfactory.storage.keys import Key
 from tests import samples
@@ -14,7 +17,7 @@ from tests.blueprints.auth_client import NEW_PASSWORD, Browser, refusal
 from tests.blueprints.test_files_upload import send
 from tests.conftest import PASSWORD, Caller
 from tests.doubles import FakeClock
-from tests.stacks import both_databases, both_storages
+from tests.stacks import both_databases, both_storages, one_stack
 
 Run = Callable[..., Any]
 
@@ -299,3 +302,27 @@ def cleanup(app: Flask, *arguments: str) -> Any:
     ran = app.test_cli_runner().invoke(args=["files", "cleanup", "--json", *arguments])
     assert ran.exit_code == 0, ran.output
     return json.loads(ran.stdout)
+
+
+@one_stack
+def test_nobody_waits_for_the_database_while_storage_is_asked_about_a_deleted_user(
+    app: Flask, run: Run, alice: Caller, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("delete", "alice", "--yes")
+    clock.advance(days=8)
+    with app.app_context():
+        path, storage = str(db.engine.url.database), runtime().storage
+    real, asked = storage.holds_anything, []
+
+    def while_another_writes(prefix: str) -> bool:
+        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            other.execute("ROLLBACK")
+        asked.append(prefix)
+        return real(prefix)
+
+    monkeypatch.setattr(storage, "holds_anything", while_another_writes)
+    cleanup(app)
+
+    # Once to remove what is there, and once to see that nothing is left.
+    assert len(asked) == 6
