@@ -13,7 +13,6 @@ import structlog
 from flask import Flask
 
 from softfactory.errors import StorageError
-from softfactory.http.extensions import db
 from softfactory.http.runtime import EXTENSION, Runtime
 from softfactory.http.services import maintenance
 from softfactory.storage.base import Storage
@@ -65,6 +64,7 @@ class _UploadUrls(threading.Thread):
         self._storage = storage
         self._lock = threading.Lock()
         self._is_waited_for = True
+        self._server = os.getppid()
         self._problems: list[str] = []
 
     def run(self) -> None:
@@ -80,7 +80,7 @@ class _UploadUrls(threading.Thread):
             is_late = not self._is_waited_for
         if found and is_late:
             _tell(found)
-            os.kill(os.getppid(), signal.SIGTERM)
+            self._stop_the_server()
 
     def problems(self) -> list[str]:
         """Return what is known of the URLs within five seconds; nothing of a storage that is away."""
@@ -88,6 +88,11 @@ class _UploadUrls(threading.Thread):
         with self._lock:
             self._is_waited_for = False
             return self._problems
+
+    def _stop_the_server(self) -> None:
+        # Where it has ended meanwhile, somebody else is this worker's parent.
+        if os.getppid() == self._server:
+            os.kill(self._server, signal.SIGTERM)
 
 
 def _tell(problems: list[str]) -> None:
@@ -99,15 +104,14 @@ def _watch_expiry(app: Flask) -> None:
     """Remove expired files for as long as the worker lives.
 
     A URL that S3 checks knows of no row; what ends it before its own time is that there is nothing
-    behind it any more (docs/decisions/0012-expiry-on-s3.md).
+    behind it any more (docs/decisions/0015-expiry-on-s3.md).
     """
-    waiting = threading.Event()
     period = PERIOD
-    while not waiting.wait(period):
+    while True:
+        time.sleep(period)
         try:
             with app.app_context():
                 period = PERIOD if maintenance().remove_expired() else AFTER_TROUBLE
-                db.session.remove()
         except Exception as error:  # noqa: BLE001  # the next look may succeed
             log.warning("expiry.trouble", error=type(error).__name__)
             period = AFTER_TROUBLE
