@@ -71,8 +71,9 @@ class Leftovers:
 
         A presigned URL takes bytes until it expires, also when its upload's row is gone.
         """
-        prefixes = (f"{user.roots.home}{STAGING_FOLDER}" for user in self._users())
-        return self._each(prefixes, partial(self._purge_staged, idle_since=idle_since))
+        return self._each(
+            self._staging_folders(), partial(self._purge_staged, idle_since=idle_since)
+        )
 
     def _purge_staged(self, prefix: str, idle_since: datetime) -> int:
         purged = 0
@@ -87,22 +88,20 @@ class Leftovers:
         """Remove versions that have not been current since; return how many."""
         shared = (f"{root}/" for root in SHARED_ROOTS)
         homes = (user.roots.home for user in self._users())
-        return self._each(
-            chain(shared, homes),
-            lambda prefix: self.storage.sweep_noncurrent(
-                stale_since, prefix=prefix, dry_run=self.dry_run
-            ),
-        )
+        return self._sweep_noncurrent(chain(shared, homes), stale_since)
 
     def sweep_replaced(self, replaced_since: datetime) -> int:
         """Remove what was sent for drive uploads and then sent again; return how often.
 
         A presigned URL takes its bytes as often as it likes; only the last of them are waited for.
         """
+        return self._sweep_noncurrent(self._staging_folders(), replaced_since)
+
+    def _sweep_noncurrent(self, prefixes: Iterable[str], before: datetime) -> int:
         return self._each(
-            (user.roots.home + STAGING_FOLDER for user in self._users()),
+            prefixes,
             lambda prefix: self.storage.sweep_noncurrent(
-                replaced_since, prefix=prefix, dry_run=self.dry_run
+                before, prefix=prefix, dry_run=self.dry_run
             ),
         )
 
@@ -154,6 +153,9 @@ class Leftovers:
     def _roots(self) -> Iterator[str]:
         for user in self._users():
             yield from user.roots
+
+    def _staging_folders(self) -> Iterator[str]:
+        return (user.roots.home + STAGING_FOLDER for user in self._users())
 
     def _users(self) -> Iterator[User]:
         last = 0

@@ -96,9 +96,8 @@ class PatientWorker(ThreadWorker):
                 run_anywhere()
             environ[STOPPING] = self._stopped_at is not None and not is_replaced(self)
             answer = application(environ, start_response)
-            if is_left(
-                environ["wsgi.input"]
-            ):  # the connection ends behind this answer, which has to say so
+            # The connection ends behind this answer, which has to say so.
+            if is_left(environ["wsgi.input"]):
                 start_response.__self__.force_close()
             return answer
 

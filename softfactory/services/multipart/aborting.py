@@ -1,10 +1,10 @@
 """Aborting an upload: of a race with completing, whoever is first in storage wins."""
 
-from softfactory.errors import Conflict, ObjectNotFound
+from softfactory.errors import Conflict
 from softfactory.models import MultipartUpload, UploadStatus
+from softfactory.services.heads import find_object
 from softfactory.services.multipart.completing import Completion
 from softfactory.services.unit_of_work import write
-from softfactory.storage.base import Storage
 from softfactory.storage.keys import StoredKey
 
 
@@ -30,13 +30,5 @@ def abort(completion: Completion, upload: MultipartUpload) -> None:
         file.status = UploadStatus.ABORTED.value
         storage.abort_multipart(key, upload.upload_id)
         # Where the row holds its key, an object there is this upload's own.
-        if holds_key and _exists(storage, key):
+        if holds_key and find_object(storage, key) is not None:
             raise completed
-
-
-def _exists(storage: Storage, key: StoredKey) -> bool:
-    try:
-        storage.head(key)
-    except ObjectNotFound:
-        return False
-    return True
