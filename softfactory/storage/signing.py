@@ -1,13 +1,13 @@
 """URLs that carry their own permission: this service's signed object and part URLs."""
 
+import hmac
 import json
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from hashlib import sha256
-from hmac import compare_digest
 from typing import Any
 
 from itsdangerous import Signer
@@ -34,7 +34,7 @@ _LONG = 1024
 @lru_cache(maxsize=1024)
 def _digest(key: str) -> str:
     """Return what stands for the key in a token; the key itself stands in the URL already."""
-    return urlsafe_b64encode(sha256(key.encode()).digest()).rstrip(b"=").decode()
+    return _base64(sha256(key.encode()).digest())
 
 
 class TokenSigner:
@@ -42,13 +42,17 @@ class TokenSigner:
 
     def __init__(self, secret: str, salt: bytes) -> None:
         """Sign with ``secret`` for the purpose that ``salt`` names."""
-        # Deriving the key takes a quarter of the time of a signature, so it is done here, once.
-        key = Signer(secret, salt, key_derivation="hmac", digest_method=sha256).derive_key()
-        self._signer = Signer(key, key_derivation="none", digest_method=sha256)
+        # Deriving the key takes longer than a signature, so it is done here, once.
+        signer = Signer(secret, salt, key_derivation="hmac", digest_method=sha256)
+        self._key = signer.derive_key()
 
-    def sign(self, payload: str | bytes) -> str:
-        """Return ``payload`` with its signature."""
-        return self._signer.sign(payload).decode()
+    def sign(self, payload: str) -> str:
+        """Return ``payload`` with its signature, as itsdangerous does, in a tenth of its time.
+
+        An upload has up to 10,000 part URLs.
+        """
+        signature = hmac.digest(self._key, payload.encode(errors="replace"), "sha256")
+        return f"{payload}.{_base64(signature)}"
 
     def payload_of(self, token: str) -> str:
         """Return what ``token`` was signed for.
@@ -57,10 +61,10 @@ class TokenSigner:
             InvalidSignature: it is forged or damaged.
         """
         payload = token.rpartition(".")[0]
-        signed = self._signer.sign(payload.encode(errors="replace"))
+        signed = self.sign(payload).encode(errors="replace")
         # Compared as text: of the last base64 letter two bits say nothing, and a token that is
         # changed there must be no second token.
-        if not compare_digest(signed, token.encode(errors="replace")):
+        if not hmac.compare_digest(signed, token.encode(errors="replace")):
             raise InvalidSignature
         return payload
 
@@ -96,20 +100,8 @@ class UrlSigner:
         Raises:
             InvalidInput: ``expires_in`` is out of range.
         """
-        if not timedelta(seconds=1) <= expires_in <= MAX_EXPIRY:
-            raise InvalidInput.of("expires_in", "A URL can live from 1 second to 7 days.")
-        now = self._clock().timestamp()
-        expires = int(now + expires_in.total_seconds())
         said = {name: value for name, value in claims.items() if value is not None}
-        payload = _encode([method, _digest(key), expires, said]).encode()
-        if len(payload) > _LONG:
-            payload = zlib.compress(payload)
-        token = self._signer.sign(urlsafe_b64encode(payload).rstrip(b"="))
-        return SignedUrl(
-            f"{self.object_url(key)}?token={token}",
-            datetime.fromtimestamp(int(now), UTC),
-            datetime.fromtimestamp(expires, UTC),
-        )
+        return self._sign_all(method, key, expires_in, [said])[0]
 
     def sign_put(self, key: str, expires_in: timedelta, *, size: int) -> SignedUrl:
         """Return a URL that takes the object's ``size`` bytes."""
@@ -126,17 +118,13 @@ class UrlSigner:
         size: int | None,
     ) -> list[SignedUrl]:
         """Return a URL for each part, in the order asked; as ``Storage.presign_parts``."""
-        return [
-            self.sign(
-                "PUT",
-                key,
-                expires_in,
-                upload_id=upload_id,
-                part_number=number,
-                size=size_of_part(number, part_size=part_size, size=size),
-            )
-            for number in part_numbers
-        ]
+        claims = []
+        for number in part_numbers:
+            said: dict[str, str | int] = {"upload_id": upload_id, "part_number": number}
+            if (exactly := size_of_part(number, part_size=part_size, size=size)) is not None:
+                said["size"] = exactly
+            claims.append(said)
+        return self._sign_all("PUT", key, expires_in, claims)
 
     def verify(self, token: str, *, method: str, key: str) -> dict[str, Any]:
         """Return the claims that ``token`` was signed with, if it allows ``method`` on ``key``.
@@ -157,3 +145,33 @@ class UrlSigner:
         if self._clock().timestamp() >= expires:
             raise SignatureExpired
         return dict(claims)
+
+    def _sign_all(
+        self,
+        method: str,
+        key: str,
+        expires_in: timedelta,
+        claims: Iterable[Mapping[str, str | int]],
+    ) -> list[SignedUrl]:
+        """Return a URL of one object for each of ``claims``; what they share is made once."""
+        if not timedelta(seconds=1) <= expires_in <= MAX_EXPIRY:
+            raise InvalidInput.of("expires_in", "A URL can live from 1 second to 7 days.")
+        now = self._clock().timestamp()
+        expires = int(now + expires_in.total_seconds())
+        signed_at = datetime.fromtimestamp(int(now), UTC)
+        expires_at = datetime.fromtimestamp(expires, UTC)
+        digest, begin = _digest(key), f"{self.object_url(key)}?token="
+        return [
+            SignedUrl(begin + self._token([method, digest, expires, said]), signed_at, expires_at)
+            for said in claims
+        ]
+
+    def _token(self, said: list[Any]) -> str:
+        payload = _encode(said).encode()
+        if len(payload) > _LONG:
+            payload = zlib.compress(payload)
+        return self._signer.sign(_base64(payload))
+
+
+def _base64(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
