@@ -10,7 +10,9 @@ from flask import Flask
 from sqlalchemy import update
 
 from softfactory.http.extensions import db
+from softfactory.http.runtime import runtime
 from softfactory.models import FileUpload
+from softfactory.storage.signing import TokenSigner
 from tests.blueprints.uploads_client import (
     BODY,
     PART_SIZE,
@@ -100,6 +102,22 @@ def test_a_forged_token_is_403(
     assert response.status_code == 403
     assert response.get_json()["code"] == "INVALID_SIGNATURE"
     assert arrived(alice, begun) == []
+
+
+@one_stack
+def test_a_token_of_an_earlier_release_is_403(
+    app: Flask, alice: Caller, begun: dict[str, Any]
+) -> None:
+    path, _, token = url_of(begun, 2).partition("?token=")
+    upload_id, file_id, expires, _, number, _ = token.split(".")
+    with app.app_context():
+        signer = TokenSigner(runtime().config.secret_key, b"softfactory.uploads.parts")
+    earlier = signer.sign(f"{upload_id}.{file_id}.{expires}.{number}")
+
+    response = put(alice, f"{path}?token={earlier}", part_of(BODY, 2))
+
+    assert response.status_code == 403
+    assert response.get_json()["code"] == "INVALID_SIGNATURE"
 
 
 def test_a_token_is_for_its_own_part_only(alice: Caller, begun: dict[str, Any]) -> None:

@@ -14,6 +14,9 @@ from softfactory.storage.signing import TokenSigner
 
 _SALT = b"softfactory.uploads.parts"
 
+_CLAIMS = 5
+"""What a token says: upload, file, expiry, number of bytes and number of the part."""
+
 
 class PartUrls(Protocol):
     """Makes the URLs that take the parts of an upload by a plain PUT."""
@@ -78,10 +81,13 @@ class OwnPartUrls:
 
         Raises:
             SignatureExpired: it was, until its time ran out.
-            InvalidSignature: it is forged, damaged, or for another part or upload.
+            InvalidSignature: it is forged, damaged, for another part or upload, or of a release
+                whose tokens said less.
         """
-        claims = self._signer.payload_of(token)
-        upload_id, signed_file_id, expires, size, number = claims.split(".")
+        claims = self._signer.payload_of(token).split(".")
+        if len(claims) != _CLAIMS:
+            raise InvalidSignature
+        upload_id, signed_file_id, expires, size, number = claims
         if (int(signed_file_id), int(number)) != (file_id, part_number):
             raise InvalidSignature("This token is for another part. Use each URL as it was given.")
         if self._clock().timestamp() >= int(expires):
