@@ -94,7 +94,7 @@ def quotas() -> Quotas:
 
 def user_quotas() -> UserQuotas:
     """Return what sets users' quotas."""
-    return UserQuotas(session=db.session(), quotas=quotas())
+    return UserQuotas(session=db.session(), users=accounts().users, quotas=quotas())
 
 
 def files() -> Files:

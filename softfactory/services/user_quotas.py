@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from softfactory.errors import NotFound
 from softfactory.models import User
 from softfactory.services.quotas import Quotas, StorageUse
 from softfactory.services.unit_of_work import write
+from softfactory.services.users import Users
 
 Choice = int | Literal["none", "default"]
 """Bytes, no limit at all, or what is configured for everybody."""
@@ -20,6 +20,7 @@ class UserQuotas:
     """The operator's use cases; a lower quota refuses what is to come, and nothing that is there."""
 
     session: Session
+    users: Users
     quotas: Quotas
 
     def find(self, name: str) -> User:
@@ -28,8 +29,7 @@ class UserQuotas:
         Raises:
             NotFound: there is none.
         """
-        column = User.email_folded if "@" in name else User.username_folded
-        user = self.session.scalar(select(User).where(column == name.lower()))
+        user = self.users.find_any(name)
         if user is None:
             raise NotFound(f"There is no user {name}.")
         return user

@@ -28,9 +28,10 @@ _TAKEN = "Username already exists. Choose another."
 
 @dataclass(frozen=True, kw_only=True)
 class Users:
-    """The users that people are; the built-in account and deleted ones have no password, and no name finds them.
+    """The users that people are.
 
-    A ``name`` is a username or an address, in any case.
+    A ``name`` is a username or an address, in any case. The built-in account and deleted ones have
+    no password, and only ``find_any`` finds them.
     """
 
     session: Session
@@ -41,6 +42,10 @@ class Users:
     def find(self, name: str) -> User | None:
         """Return the user called ``name`` as the database has it now."""
         return self.session.scalar(_called(name))
+
+    def find_any(self, name: str) -> User | None:
+        """Return the user called ``name``, with a password or without."""
+        return self.session.scalar(_named(name))
 
     def lock(self, name: str) -> User | None:
         """Return the user called ``name``, locked until the transaction ends; nobody disabled."""
@@ -161,11 +166,16 @@ def _refuse(**problems: list[str]) -> None:
 
 
 def _called(name: str) -> Select[User]:
+    """Return the query for who has the name and a password."""
+    return _named(name).where(User.password_hash.is_not(None))
+
+
+def _named(name: str) -> Select[User]:
     form = folded(name)
     if form is None:
         return _fresh(false())
     column = User.email_folded if "@" in form else User.username_folded
-    return _fresh(column == form, User.password_hash.is_not(None))
+    return _fresh(column == form)
 
 
 def _fresh(*criteria: ColumnElement[bool]) -> Select[User]:
