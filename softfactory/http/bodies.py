@@ -87,8 +87,8 @@ def body_chunks(size: int) -> Iterator[bytes]:
 
     Raises:
         BadDigest: as it ends: the bytes are not those of Content-MD5 (S3: PutObject, UploadPart).
-        InvalidInput: Content-MD5 is malformed, or an SDK framed the body (aws-chunked); or, while it is read: the body was cut off, or
-            goes on behind them (which only a chunked one can).
+        InvalidInput: Content-MD5 is malformed, or an SDK framed the body (aws-chunked); or, while
+            it is read: the body was cut off, or goes on behind them (which only a chunked one can).
     """
     if "X-Amz-Decoded-Content-Length" in request.headers:
         raise InvalidInput("Send the bytes as they are, not framed as aws-chunked.")

@@ -22,9 +22,9 @@ class Turns:
     """Shares turns out between the parties that ask, such as an address and an account.
 
     Each party's turns follow each other in a time that goes on by turns, and the earliest is next
-    (start-time fair queueing; Goyal, Vin and Cheng, 1996): a flood waits behind everybody else. Where all the places to wait are taken, the newest of the
-    party that has the most loses its place to one that has clearly fewer. Both the waiting and its
-    time are bounded.
+    (start-time fair queueing; Goyal, Vin and Cheng, 1996): a flood waits behind everybody else.
+    Where all the places to wait are taken, the newest of the party that has the most loses its
+    place to one that has clearly fewer. Both the waiting and its time are bounded.
     """
 
     def __init__(self, *, at_once: int, waiting: int, patience: float) -> None:

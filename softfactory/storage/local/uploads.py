@@ -19,6 +19,12 @@ SELECT upload_id, key, content_type, storage_class, metadata, part_size, size, l
 FROM uploads
 """
 
+_INSERT = """
+INSERT INTO uploads (
+    upload_id, key, content_type, storage_class, metadata, part_size, size, last_activity, headers
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
 
 class Upload(NamedTuple):
     """A row of ``uploads``: one that is neither completed nor aborted."""
@@ -69,7 +75,7 @@ class Part(NamedTuple):
 
 def insert(connection: sqlite3.Connection, upload: Upload) -> None:
     """Begin an upload."""
-    connection.execute("INSERT INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", upload)
+    connection.execute(_INSERT, upload)
 
 
 def find(connection: sqlite3.Connection, key: str, upload_id: str) -> Upload:
