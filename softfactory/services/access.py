@@ -144,6 +144,11 @@ def refuse_expired(engine: Engine, key: str, *, now: datetime) -> None:
         raise NotFound("File not found: it has expired.")
 
 
+def is_let_in() -> ColumnElement[bool]:
+    """Return the condition of users whose account the operator has neither disabled nor deleted."""
+    return and_(User.disabled_at.is_(None), User.deleted_at.is_(None))
+
+
 def has_expired(now: Moment) -> ColumnElement[bool]:
     """Return the condition of files that were completed and are past their time."""
     completed = FileUpload.status == UploadStatus.COMPLETED.value

@@ -66,18 +66,19 @@ class Leftovers:
                 aborted += 1
         return aborted
 
-    def purge_staged(self, idle_since: datetime) -> int:
-        """Remove bytes that were sent for drive uploads which were given up; return how many.
+    def purge_staged(self, sent_before: datetime) -> int:
+        """Remove bytes that were sent for drive uploads which are open no more; return how many.
 
-        A presigned URL takes bytes until it expires, also when its upload's row is gone.
+        A presigned URL of S3 takes bytes until it expires, also when its upload was confirmed or
+        given up. No row reserves such bytes, so they are not to stay for long.
         """
         return self._each(
-            self._staging_folders(), partial(self._purge_staged, idle_since=idle_since)
+            self._staging_folders(), partial(self._purge_staged, sent_before=sent_before)
         )
 
-    def _purge_staged(self, prefix: str, idle_since: datetime) -> int:
+    def _purge_staged(self, prefix: str, sent_before: datetime) -> int:
         purged = 0
-        for key in self._staged(prefix, idle_since):
+        for key in self._staged(prefix, sent_before):
             with self._passing_over(key):
                 if not self.dry_run:
                     self.storage.purge(StoredKey(key))
@@ -127,13 +128,16 @@ class Leftovers:
             self.skipped.append(name)
             log.warning("cleanup.skipped", key=name, exc_info=error)
 
-    def _staged(self, prefix: str, idle_since: datetime) -> Iterator[str]:
-        """Yield the keys below ``prefix`` whose bytes are that old and wait for no row."""
+    def _staged(self, prefix: str, sent_before: datetime) -> Iterator[str]:
+        """Yield the keys below ``prefix`` whose bytes are that old, and that no upload waits for."""
         after: str | None = ""
         while after is not None:
             page = self.storage.list_objects(prefix, start_after=after)
-            old = askable(found.key for found in page.objects if found.last_modified < idle_since)
-            query = select(FileUpload.staging_key).where(FileUpload.staging_key.in_(old))
+            old = askable(found.key for found in page.objects if found.last_modified < sent_before)
+            query = select(FileUpload.staging_key).where(
+                FileUpload.staging_key.in_(old),
+                FileUpload.status == UploadStatus.PENDING.value,
+            )
             known = {*self.session.scalars(query)} if old else set()
             yield from (key for key in old if key not in known)
             after = page.next_start_after

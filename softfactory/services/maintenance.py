@@ -30,8 +30,8 @@ _CONFIRMED = and_(
 """How ``drive.confirmations`` leaves the row of an upload whose bytes became a file's."""
 
 REPLACED_AGE = timedelta(minutes=5)
-"""How long bytes stay that were sent again before they were confirmed; a confirmation that has just
-checked them may still be copying them."""
+"""How long bytes stay that nobody waits for: sent again before they were confirmed, or after; a
+confirmation that has just checked them may still be copying them."""
 
 MAX_FAILURES = 3
 """After so many, storage itself is away, and waiting for each file would take hours."""
@@ -105,7 +105,8 @@ class Maintenance:
         self._remove_all(self._spent(now), drop, lambda _count: None, skipped, dry_run=dry_run)
         leftovers = Leftovers(self.session, self.storage, dry_run=dry_run)
         orphans = leftovers.sweep_orphans(idle_since)
-        orphans += leftovers.abort_multiparts(idle_since) + leftovers.purge_staged(idle_since)
+        orphans += leftovers.abort_multiparts(idle_since)
+        orphans += leftovers.purge_staged(now - REPLACED_AGE)
         versions = leftovers.sweep_noncurrent(now - self.noncurrent_version_age)
         deleted = removed.purge(dry_run=dry_run)
         versions += leftovers.sweep_replaced(now - REPLACED_AGE)

@@ -239,6 +239,54 @@ def test_a_url_used_again_after_confirming_changes_nothing(alice: Caller) -> Non
     assert stored_keys(alice) == ["alice/a.jpg"]
 
 
+def _give_up(_app: Flask, alice: Caller, ticket: dict[str, Any]) -> None:
+    alice.delete("/api/files", json={"s3_key": ticket["s3_key"]})
+
+
+def _confirm(_app: Flask, alice: Caller, ticket: dict[str, Any]) -> None:
+    assert put(alice, ticket["presigned_url"], b"first") == 200
+    confirm(alice, ticket["s3_key"])
+
+
+def _disable(app: Flask, alice: Caller, _ticket: dict[str, Any]) -> None:
+    app.test_cli_runner().invoke(args=["users", "disable", alice.username])
+
+
+def _delete(app: Flask, alice: Caller, _ticket: dict[str, Any]) -> None:
+    app.test_cli_runner().invoke(args=["users", "delete", "--yes", alice.username])
+
+
+@one_stack
+@pytest.mark.parametrize("end", [_give_up, _confirm, _disable, _delete])
+def test_a_url_takes_nothing_once_no_upload_reserves_its_bytes(
+    app: Flask, alice: Caller, end: Any
+) -> None:
+    ticket = begin(alice, "a.jpg", 5)
+    end(app, alice, ticket)
+
+    assert put(alice, ticket["presigned_url"], b"later") == 409
+    assert staged_keys(app) == []
+
+
+@one_stack
+def test_nothing_is_left_of_bytes_whose_upload_is_given_up_while_they_come(
+    app: Flask, alice: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = begin(alice, "a.jpg", 5)
+    with app.app_context():
+        storage = runtime().storage
+    store = storage.put
+
+    def give_up_meanwhile(*args: Any, **kwargs: Any) -> Any:
+        _give_up(app, alice, ticket)
+        return store(*args, **kwargs)
+
+    monkeypatch.setattr(storage, "put", give_up_meanwhile)
+
+    assert put(alice, ticket["presigned_url"], b"later") == 409
+    assert staged_keys(app) == []
+
+
 def test_an_upload_that_is_not_confirmed_opens_nowhere_and_lists_as_pending(
     alice: Caller,
 ) -> None:
@@ -515,9 +563,9 @@ def test_cleanup_drops_what_came_after_confirming_and_counts_no_confirmed_upload
     ticket = begin(alice, "a", 5)
     put(alice, ticket["presigned_url"], b"first")
     confirm(alice, ticket["s3_key"])
-    put(alice, ticket["presigned_url"], b"later")
+    put_unchecked(alice, ticket["presigned_url"], b"later")
     late = staged_keys(app)
-    clock.advance(hours=25)
+    clock.advance(minutes=6)
 
     abandoned = clean_up(app)
 

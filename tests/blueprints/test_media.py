@@ -13,8 +13,9 @@ from werkzeug.http import http_date
 
 from softfactory.http.runtime import runtime
 from softfactory.storage.base import ObjectInfo, SignedUrl, StorageClass
-from softfactory.storage.keys import Key, staging_key
+from softfactory.storage.keys import Key
 from tests import samples
+from tests.blueprints.drive_client import begin, put
 from tests.blueprints.test_files_upload import send
 from tests.conftest import Caller
 from tests.doubles import FakeClock
@@ -636,16 +637,18 @@ def test_a_chunked_put_has_to_add_up_to_what_was_declared(
 
 
 @one_stack
-def test_bytes_that_wait_to_be_confirmed_keep_no_earlier_version(media: Media) -> None:
-    key = staging_key(username="alice", unique="0" * 24, filename="a.txt")
-    url = media.put_url(key, size=3)
+def test_bytes_that_wait_to_be_confirmed_keep_no_earlier_version(
+    media: Media, alice: Caller
+) -> None:
+    ticket = begin(alice, "a.txt", 3)
 
     for body in (b"one", b"two", b"six"):
-        assert media.client.put(url, data=body).status_code == 200
+        assert put(alice, ticket["presigned_url"], body) == 200
 
     with media.app.app_context():
-        assert len(runtime().storage.list_versions(key)) == 1
-    assert media.bytes_of(key) == b"six"
+        (staged,) = runtime().storage.list_objects("alice/").objects
+        assert len(runtime().storage.list_versions(Key(staged.key))) == 1
+    assert media.bytes_of(staged.key) == b"six"
 
 
 @one_stack

@@ -191,6 +191,16 @@ def test_a_part_of_an_aborted_upload_is_409(alice: Caller, begun: dict[str, Any]
     assert "aborted" in response.get_json()["error"]
 
 
+@pytest.mark.parametrize("end", ["disable", "delete"])
+def test_a_part_of_someone_who_is_let_in_no_more_is_409(
+    app: Flask, alice: Caller, begun: dict[str, Any], end: str
+) -> None:
+    arguments = ["--yes"] if end == "delete" else []
+    app.test_cli_runner().invoke(args=["users", end, *arguments, alice.username])
+
+    assert put(alice, url_of(begun, 2), part_of(BODY, 2)).status_code == 409
+
+
 def test_a_part_of_a_completed_upload_is_409(alice: Caller, begun: dict[str, Any]) -> None:
     complete(alice, begun, send_all(alice, begun))
 

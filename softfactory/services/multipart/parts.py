@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from softfactory.errors import Conflict, NotFound, UploadNotFound
 from softfactory.services.catalog import Catalog
 from softfactory.services.multipart.part_urls import OwnPartUrls
-from softfactory.services.multipart.records import MultipartRecords, require_open
+from softfactory.services.multipart.records import MultipartRecords, require_open, require_taking
 from softfactory.storage.base import PartInfo, Storage
 from softfactory.storage.keys import Key
 
@@ -34,7 +34,7 @@ class PartReceiver:
         Raises:
             InvalidSignature: the token is forged, too old, or for another part or upload.
             NotFound: parts go straight to storage here, or the upload is gone altogether.
-            Conflict: the upload was completed or aborted.
+            Conflict: the upload was completed or aborted, or its account disabled.
         """
         if self.urls is None:
             raise NotFound(
@@ -45,7 +45,7 @@ class PartReceiver:
         upload = self.records.of_file(file_id)
         if upload.upload_id != upload_id:
             raise UploadNotFound
-        require_open(upload)
+        require_taking(upload)
         self.records.touch(upload.file)
         key = Key(upload.file.file_key)
         # The part may take hours; no connection of the database waits for it.
@@ -61,12 +61,12 @@ class PartReceiver:
 
         Raises:
             UploadNotFound: the upload is one to another key.
-            Conflict: the upload was completed or aborted.
+            Conflict: the upload was completed or aborted, or its account disabled.
         """
         upload = self.records.find(key, upload_id)
         unsized: tuple[int, int] | None = None
         if upload is not None:
-            require_open(upload)
+            require_taking(upload)
             self.records.touch(upload.file)
             if upload.num_parts is None:
                 unsized = upload.file_id, upload.file.user_id

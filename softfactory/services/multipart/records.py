@@ -107,9 +107,8 @@ class MultipartRecords:
             self.session.execute(delete(FileUpload).where(FileUpload.id == beside))
 
     def _one(self, query: Select[MultipartUpload]) -> MultipartUpload | None:
-        fresh = query.options(joinedload(MultipartUpload.file)).execution_options(
-            populate_existing=True
-        )
+        owned = joinedload(MultipartUpload.file).joinedload(FileUpload.user)
+        fresh = query.options(owned).execution_options(populate_existing=True)
         return self.session.scalar(fresh)
 
 
@@ -121,3 +120,15 @@ def require_open(upload: MultipartUpload) -> None:
     """
     if upload.file.status != UploadStatus.UPLOADING.value:
         raise Conflict(f"This upload is {upload.file.status}. Begin a new one.")
+
+
+def require_taking(upload: MultipartUpload) -> None:
+    """Return if whoever has its URLs, and no login, can send parts to the upload.
+
+    Raises:
+        Conflict: it is open no more, or its user is let in no more.
+    """
+    require_open(upload)
+    owner = upload.file.user
+    if owner.disabled_at is not None or owner.deleted_at is not None:
+        raise Conflict("This upload takes no parts: its account was disabled.")
