@@ -2,7 +2,10 @@
 
 import json
 import shlex
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 
@@ -97,7 +100,8 @@ def verify(*, since: int | None, after: str, rate: float, as_json: bool) -> None
     newer_than = runtime().clock() - timedelta(days=since) if since is not None else None
     found = verification(rate=rate * 1024 * 1024 or None).run(since=newer_than, after=after)
     stopped: str | None = None
-    with click.progressbar(found, label="Verifying", file=sys.stderr, show_pos=True) as bar:
+    bar = click.progressbar(found, label="Verifying", file=sys.stderr, show_pos=True)
+    with _stopped_by_sigterm(), bar:
         try:
             for checked in bar:
                 report.add(checked)
@@ -111,6 +115,16 @@ def verify(*, since: int | None, after: str, rate: float, as_json: bool) -> None
         click.echo(f"{stopped} To go on: --after {shlex.quote(report.after)}", err=True)
     if stopped or not report.is_sound:
         raise SystemExit(1)
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM, by which timers and containers stop a command, do what Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _verified(report: VerifyReport) -> str:

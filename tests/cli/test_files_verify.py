@@ -1,6 +1,7 @@
 """``files verify``: bytes are read back, and damage is named."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,9 @@ def damage(app: Flask, how: str, which: int = -1) -> None:
     file = bytes_on_disk(app)[which]
     if how == "missing":
         file.unlink()
+    elif how == "a directory":
+        file.unlink()
+        file.mkdir()
     elif how == "wrong size":
         file.write_bytes(file.read_bytes()[:-1])
     else:
@@ -187,25 +191,30 @@ def test_a_version_that_storage_fails_for_stops_no_other(
 
 
 @both_storages
-def test_stopped_it_says_where_to_go_on(make_app: Callable[..., Flask], storage: Storage) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_it_says_where_to_go_on(
+    make_app: Callable[..., Flask], storage: Storage, number: signal.Signals
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
     for name in "abc":
         storage.put(Key(f"alice/{name}"), [b"a"])
 
     class Stopped:
-        """A storage during whose work somebody presses Ctrl-C."""
+        """A storage during whose work somebody presses Ctrl-C, or a timer's time is up."""
 
         def __getattr__(self, verb: str) -> Any:
             return getattr(storage, verb)
 
         def verify(self, version: Any, read: Any) -> Any:
             if version.key == "alice/c":
-                raise KeyboardInterrupt
+                signal.raise_signal(number)
             return storage.verify(version, read)
 
     ran = make_app(storage=Stopped()).test_cli_runner().invoke(args=["files", "verify"])
 
     assert ran.exit_code == 1
     assert "--after alice/a" in ran.stderr
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 @one_stack
@@ -223,7 +232,7 @@ def test_bytes_go_by_no_faster_than_the_rate() -> None:
 
 
 @one_stack
-@pytest.mark.parametrize("how", ["missing", "wrong size"])
+@pytest.mark.parametrize("how", ["missing", "wrong size", "a directory"])
 def test_bytes_that_are_gone_are_404_at_every_door(app: Flask, alice: Caller, how: str) -> None:
     file = send(alice, samples.pdf()).get_json()
     key, number = file["file_key"], file["file_id"]

@@ -130,6 +130,19 @@ def test_several_workers_stop_before_an_older_schema_with_the_command(
         prepare_schema(config, arbiter(2))
 
 
+def test_a_start_that_is_stopped_while_it_upgrades_says_so_in_one_sentence(
+    tmp_path: Path, sqlite_template: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_command: Any, **_options: Any) -> None:
+        raise KeyboardInterrupt
+
+    config = at_version(tmp_path / "old.db", sqlite_template, "0001")
+    monkeypatch.setattr(subprocess, "run", stopped)
+
+    with pytest.raises(SystemExit, match=r"Stopped while .* The next start goes on\."):
+        prepare_schema(config, arbiter(1))
+
+
 @needs_postgresql
 def test_production_on_postgresql_stops_before_an_older_schema(postgresql_url: str) -> None:
     secret = "a-secret-of-more-than-thirty-two-characters"

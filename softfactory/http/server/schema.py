@@ -110,7 +110,12 @@ def _postgresql_version(url: str) -> str | None:
 
 def _upgrade() -> None:
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"]
-    ran = subprocess.run(command, cwd=BASE_DIR, capture_output=True, text=True, check=False)  # noqa: S603  # our own
+    try:
+        ran = subprocess.run(command, cwd=BASE_DIR, capture_output=True, text=True, check=False)  # noqa: S603  # our own
+    except KeyboardInterrupt:
+        raise SystemExit(
+            "Stopped while the database's schema was brought up to date. The next start goes on."
+        ) from None
     if ran.returncode != 0:
         last = (ran.stderr.strip() or "it says nothing").splitlines()[-1]
         raise SystemExit(

@@ -62,7 +62,10 @@ class FileStore:
         Raises:
             FileNotFoundError: it has been removed, or is not that large any more.
         """
-        file = self.path(name).open("rb", buffering=0)
+        try:
+            file = self.path(name).open("rb", buffering=0)
+        except IsADirectoryError as error:
+            raise FileNotFoundError(errno.ENOENT, "it is a directory", name) from error
         if os.fstat(file.fileno()).st_size != size:
             file.close()
             raise FileNotFoundError(errno.ENOENT, "it has another size", name)
