@@ -12,6 +12,7 @@ import flask_smorest
 import marshmallow as ma
 from webargs.core import Parser
 from webargs.flaskparser import FlaskParser
+from werkzeug.datastructures import MultiDict
 
 from softfactory.errors import InvalidInput, UnsupportedMediaType
 from softfactory.http.fields import MAX_ERRORS, BoundedList
@@ -68,9 +69,9 @@ class ArgumentsParser(FlaskParser):
         """
         _require_utf8(unquote_to_bytes(req.query_string))
         query = {
-            name: _value(name, field, req.args.getlist(name))
+            name: _value(name, field, texts)
             for name, field in _by_name(schema)
-            if name in req.args
+            if (texts := _texts(name, field, req.args))
         }
         body = read_object(req, limit=_limit(schema))
         for name in query.keys() & body.keys():
@@ -183,6 +184,12 @@ def _by_name(schema: ma.Schema) -> Iterator[tuple[str, ma.fields.Field[Any]]]:
     """Yield the fields that ``schema`` loads, by the names that clients use."""
     for name, field in schema.load_fields.items():
         yield name if field.data_key is None else field.data_key, field
+
+
+def _texts(name: str, field: ma.fields.Field[Any], query: MultiDict[str, str]) -> list[str]:
+    """Return what stands in a query for a field; for a list also as ``name[]``, as axios sends it."""
+    is_list = isinstance(field, ma.fields.List)
+    return query.getlist(name) + (query.getlist(f"{name}[]") if is_list else [])
 
 
 def _value(name: str, field: ma.fields.Field[Any], texts: list[str]) -> Any:  # noqa: ANN401  # any JSON

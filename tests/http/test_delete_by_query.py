@@ -42,10 +42,11 @@ def test_the_browser_deletes_one_object_by_query(alice: Caller, keys: list[str])
 
 
 @both_storages
+@pytest.mark.parametrize("name", ["keys", "keys[]"])
 def test_the_browser_deletes_many_objects_by_a_repeated_parameter(
-    alice: Caller, keys: list[str]
+    alice: Caller, keys: list[str], name: str
 ) -> None:
-    answer = alice.delete("/api/s3/objects", query_string={"keys": keys})
+    answer = alice.delete("/api/s3/objects", query_string={name: keys})
 
     assert answer.get_json() == {"deleted": keys, "errors": []}
     assert listed(alice) == []
