@@ -25,8 +25,8 @@ from werkzeug.routing import Rule
 
 from config import Config
 from softfactory.factory import create_app
+from softfactory.http.account_services import accounts
 from softfactory.http.extensions import db
-from softfactory.http.services import accounts
 from softfactory.http.tokens import issue_tokens
 from softfactory.models import Base, User
 from softfactory.services import passwords

@@ -8,7 +8,8 @@ import click
 from softfactory.cli.group import PlainGroup
 from softfactory.cli.quota import Quota
 from softfactory.clock import isoformat
-from softfactory.http.services import accounts, administration, user_quotas
+from softfactory.http.account_services import accounts, administration
+from softfactory.http.services import user_quotas
 from softfactory.models import User
 from softfactory.services.user_quotas import Choice
 
@@ -40,7 +41,7 @@ def create(*, name: str, email: str, password: str, is_admin: bool) -> None:
 @_as_json
 def list_users(*, as_json: bool) -> None:
     """List all accounts, the oldest first."""
-    described = map(_described, administration().users())
+    described = map(_described, administration().all())
     if as_json:
         click.echo(json.dumps([*described]))
         return

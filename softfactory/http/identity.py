@@ -11,9 +11,9 @@ from typing import Any, ParamSpec, TypeVar
 from flask import Flask, g, request
 
 from softfactory.errors import InvalidToken, NotAuthenticated
+from softfactory.http.account_services import accounts
 from softfactory.http.extensions import db
 from softfactory.http.runtime import runtime
-from softfactory.http.services import accounts
 from softfactory.http.shares import count_for_user
 from softfactory.http.tokens import ACCESS, read_token
 from softfactory.models import User

@@ -1,14 +1,10 @@
-"""The services, made for the current request from its session and the application's ports."""
-
-from flask import has_request_context, request
+"""The services of files, made for the current request from its session and the application's ports."""
 
 from softfactory.errors import NotConfigured
-from softfactory.http.addresses import network_of
+from softfactory.http.account_services import accounts, users
 from softfactory.http.base_url import base_url
 from softfactory.http.extensions import db
 from softfactory.http.runtime import runtime
-from softfactory.services.accounts import Accounts
-from softfactory.services.administration import Administration
 from softfactory.services.browser import Deletion, Folders, Listing, Objects
 from softfactory.services.catalog import Catalog
 from softfactory.services.credentials import Credentials
@@ -21,7 +17,6 @@ from softfactory.services.drive.storage_list import StorageList
 from softfactory.services.drive.uploads import DriveUploads
 from softfactory.services.entries import Entries
 from softfactory.services.files import Files
-from softfactory.services.key_ending import KeyEnding
 from softfactory.services.links import Links
 from softfactory.services.maintenance import Maintenance
 from softfactory.services.multipart import (
@@ -41,32 +36,6 @@ from softfactory.services.simple import Simple
 from softfactory.services.user_quotas import UserQuotas
 from softfactory.services.verification import Throttle, Verification
 from softfactory.services.visible import VisibleObjects
-
-
-def accounts() -> Accounts:
-    """Return the accounts service on this request's session."""
-    ports = runtime()
-    return Accounts(
-        session=db.session(),
-        mailer=ports.mailer,
-        clock=ports.clock,
-        code_secret=ports.config.secret_key,
-        code_lifetime=ports.config.code_lifetime,
-        login_lifetime=ports.config.refresh_token_lifetime,
-        holds_anything=ports.storage.holds_anything,
-        keys=KeyEnding(
-            session=db.session(),
-            credentials=Credentials(ports.issuer) if ports.issuer is not None else None,
-            mailer=ports.mailer,
-            clock=ports.clock,
-        ),
-        source=network_of(request.remote_addr) if has_request_context() else "",
-    )
-
-
-def administration() -> Administration:
-    """Return the operator's service of accounts on this context's session."""
-    return Administration(session=db.session(), accounts=accounts())
 
 
 def links() -> Links:
@@ -94,7 +63,7 @@ def quotas() -> Quotas:
 
 def user_quotas() -> UserQuotas:
     """Return what sets users' quotas."""
-    return UserQuotas(session=db.session(), users=accounts().users, quotas=quotas())
+    return UserQuotas(session=db.session(), users=users(), quotas=quotas())
 
 
 def files() -> Files:

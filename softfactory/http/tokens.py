@@ -9,9 +9,9 @@ from flask_jwt_extended import create_access_token, create_refresh_token
 from flask_jwt_extended.config import config as settings
 
 from softfactory.errors import InvalidToken
+from softfactory.http.account_services import accounts
 from softfactory.http.errors import token_error
 from softfactory.http.runtime import runtime
-from softfactory.http.services import accounts
 from softfactory.models import LoginSession, User
 
 ACCESS, ID, REFRESH = "access", "id", "refresh"

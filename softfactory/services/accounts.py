@@ -1,8 +1,6 @@
 """Accounts: who may come in, how they prove it, and how they get back in."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
@@ -12,21 +10,18 @@ from softfactory.errors import (
     EmailNotVerified,
     InvalidCode,
     InvalidCredentials,
-    InvalidInput,
     WrongPassword,
 )
 from softfactory.models import CodePurpose, LoginSession, User
-from softfactory.services.codes import Codes
-from softfactory.services.key_ending import KeyEnding
 from softfactory.services.logins import Logins
-from softfactory.services.mail import Mailer
 from softfactory.services.mailed_codes import MailedCodes
 from softfactory.services.passwords import (
     hash_password,
     needs_rehash,
-    password_problems,
+    require_acceptable,
     verify_password,
 )
+from softfactory.services.revocation import Revocation
 from softfactory.services.tries import Account, Secret, Tries
 from softfactory.services.unit_of_work import write
 from softfactory.services.users import Users
@@ -42,16 +37,12 @@ class Accounts:
     """
 
     session: Session
-    mailer: Mailer
     clock: Clock
-    code_secret: str
-    code_lifetime: timedelta
-    login_lifetime: timedelta
-    """How long a login lives: as long as its refresh token."""
-    holds_anything: Callable[[str], bool]
-    """Whether storage has something below a prefix, whose name then is taken."""
-    keys: KeyEnding
-    """What ends a user's access keys with their password."""
+    users: Users
+    codes: MailedCodes
+    tries: Tries
+    logins: Logins
+    revocation: Revocation
     source: str = ""
     """The network that the request came from; who asks for much hashing waits behind others."""
 
@@ -63,8 +54,8 @@ class Accounts:
         """
         user = self.users.new(username, email, password, self._requester(username))
         with self.users.adding(user):
-            code = self._mailed_codes.codes.issue(user, CodePurpose.CONFIRM)
-        self._mailed_codes.send(user, CodePurpose.CONFIRM, code)
+            code = self.codes.codes.issue(user, CodePurpose.CONFIRM)
+        self.codes.send(user, CodePurpose.CONFIRM, code)
 
     def create_confirmed(
         self, username: str, email: str, password: str, *, is_admin: bool = False
@@ -89,10 +80,10 @@ class Accounts:
         """
         with write(self.session):
             user = self.users.lock(name)
-            is_right = self._mailed_codes.is_right(user, name, CodePurpose.CONFIRM, code)
+            is_right = self.codes.is_right(user, name, CodePurpose.CONFIRM, code)
             if user is not None and is_right:
                 user.confirmed_at = self.clock()
-                self._mailed_codes.redeemed(user, CodePurpose.CONFIRM)
+                self.codes.redeemed(user, CodePurpose.CONFIRM)
                 return
         raise InvalidCode  # After the commit: a wrong try counts.
 
@@ -102,9 +93,9 @@ class Accounts:
             user = self.users.lock(name)
             if user is not None and user.confirmed_at is not None:
                 user = None
-            code = self._mailed_codes.issue(user, name, CodePurpose.CONFIRM)
+            code = self.codes.issue(user, name, CodePurpose.CONFIRM)
         if user is not None and code is not None:
-            self._mailed_codes.send(user, CodePurpose.CONFIRM, code)
+            self.codes.send(user, CodePurpose.CONFIRM, code)
 
     def login(self, name: str, password: str) -> LoginSession:
         """Begin a login and return it.
@@ -121,7 +112,7 @@ class Accounts:
         is_right = verify_password(password, verified, (self.source, account.slot))
         if not is_right or user is None or verified is None:
             with write(self.session):
-                self._tries.count_wrong(account)
+                self.tries.count_wrong(account)
             raise InvalidCredentials
         password_hash = verified
         if needs_rehash(verified):
@@ -130,15 +121,15 @@ class Accounts:
             # A password that was changed since it was verified has ended this login too.
             if self.users.lock_unchanged(user, verified) is None:
                 raise InvalidCredentials
-            self._tries.count_right(account)
+            self.tries.count_right(account)
             user.password_hash = password_hash
             if user.confirmed_at is not None and user.disabled_at is None:
-                return self._logins.begin(user)
+                return self.logins.begin(user)
         raise EmailNotVerified if user.disabled_at is None else AccountDisabled
 
     def identify(self, session_id: str) -> User | None:
         """Return whose live login this is, or None."""
-        return self._logins.identify(session_id)
+        return self.logins.identify(session_id)
 
     def built_in(self) -> User:
         """Return the account of callers without a token; nobody logs in to it."""
@@ -151,7 +142,7 @@ class Accounts:
     def logout(self, session_id: str) -> None:
         """End a login on every worker; one that has ended stays ended."""
         with write(self.session):
-            self._logins.end(session_id)
+            self.logins.end(session_id)
 
     def forgot_password(self, name: str) -> None:
         """Mail a code that allows a new password; does nothing for an unknown user.
@@ -160,9 +151,9 @@ class Accounts:
         """
         with write(self.session):
             user = self.users.lock(name)
-            code = self._mailed_codes.issue(user, name, CodePurpose.RESET)
+            code = self.codes.issue(user, name, CodePurpose.RESET)
         if user is not None and code is not None:
-            self._mailed_codes.send(user, CodePurpose.RESET, code)
+            self.codes.send(user, CodePurpose.RESET, code)
 
     def reset_password(self, name: str, code: str, new_password: str) -> None:
         """Set a new password, confirm the address that the code went to, and end all logins.
@@ -172,23 +163,21 @@ class Accounts:
             InvalidCode: a wrong code, or no such user; nothing was hashed.
             TooManyTries: wrong codes in a row came before.
         """
-        _refuse_unacceptable(new_password)
+        require_acceptable(new_password)
         with write(self.session):
             user = self.users.lock(name)
-            is_right = self._mailed_codes.is_right(user, name, CodePurpose.RESET, code)
+            is_right = self.codes.is_right(user, name, CodePurpose.RESET, code)
         if user is None or not is_right:
             raise InvalidCode  # After the commit: a wrong try counts.
         password_hash = hash_password(new_password, self._requester(name))
         with write(self.session):
             locked = self.users.lock(user.username)
             # Of requests with one code the first has spent it; a newer code has ended it.
-            if locked is None or not self._mailed_codes.codes.spend(
-                locked, CodePurpose.RESET, code
-            ):
+            if locked is None or not self.codes.codes.spend(locked, CodePurpose.RESET, code):
                 raise InvalidCode
             locked.confirmed_at = locked.confirmed_at or self.clock()
-            self.set_password(locked, password_hash)
-        self.keys.end(locked)
+            self.revocation.replace_password(locked, password_hash)
+        self.revocation.finish(locked)
 
     def change_password(self, user: User, old_password: str, new_password: str) -> None:
         """Set a new password and end all logins of ``user``, the one that asks too.
@@ -203,53 +192,29 @@ class Accounts:
         requester = (self.source, account.slot)
         if not verify_password(old_password, verified, requester) or verified is None:
             with write(self.session):
-                self._tries.count_wrong(account)
+                self.tries.count_wrong(account)
             raise WrongPassword
-        _refuse_unacceptable(new_password)
+        require_acceptable(new_password)
         password_hash = hash_password(new_password, requester)
         with write(self.session):
             if self.users.lock_unchanged(user, verified) is None:
                 raise WrongPassword
-            self._tries.count_right(account)
-            self.set_password(user, password_hash)
-        self.keys.end(user)
+            self.tries.count_right(account)
+            self.revocation.replace_password(user, password_hash)
+        self.revocation.finish(user)
 
     def sweep(self, *, dry_run: bool) -> tuple[int, int]:
         """Remove spent codes and dead sessions; return how many there are of each.
 
-        Access keys that should have ended with a password do now, uncounted.
-
-        Wrong tries that count no more go with them, uncounted.
+        Access keys that should have ended with a password do now, and wrong tries that count no
+        more go, uncounted.
         """
         if not dry_run:
-            self.keys.end_due()
+            self.revocation.keys.end_due()
         with write(self.session):
-            self._tries.sweep(dry_run=dry_run)
-            codes = self._mailed_codes.codes.sweep(dry_run=dry_run)
-            return codes, self._logins.sweep(dry_run=dry_run)
-
-    @property
-    def users(self) -> Users:
-        """The rows of users."""
-        return Users(session=self.session, clock=self.clock, holds_anything=self.holds_anything)
-
-    @property
-    def _tries(self) -> Tries:
-        return Tries(session=self.session, clock=self.clock, secret=self.code_secret)
-
-    @property
-    def _mailed_codes(self) -> MailedCodes:
-        codes = Codes(
-            session=self.session,
-            clock=self.clock,
-            secret=self.code_secret,
-            lifetime=self.code_lifetime,
-        )
-        return MailedCodes(codes=codes, tries=self._tries, mailer=self.mailer)
-
-    @property
-    def _logins(self) -> Logins:
-        return Logins(session=self.session, clock=self.clock, lifetime=self.login_lifetime)
+            self.tries.sweep(dry_run=dry_run)
+            codes = self.codes.codes.sweep(dry_run=dry_run)
+            return codes, self.logins.sweep(dry_run=dry_run)
 
     def _requester(self, name: str) -> tuple[str, str]:
         """Return whose hashing it is, for ``Turns``."""
@@ -257,40 +222,7 @@ class Accounts:
 
     def _check_tries(self, user: User | None, name: str = "") -> Account:
         """Return whose wrong passwords are counted, unless they have to wait (TooManyTries)."""
-        account = self._tries.of(Secret.PASSWORD, user, name)
-        self._tries.check(account)
+        account = self.tries.of(Secret.PASSWORD, user, name)
+        self.tries.check(account)
         self.session.commit()  # What follows is hashing, and no connection waits for that.
         return account
-
-    def set_password(self, user: User, password_hash: str) -> None:
-        """Replace the password, and end all that the older one, or a code, still allowed.
-
-        In its caller's transaction, which has locked the user.
-        """
-        user.password_hash = password_hash
-        self.end_access(user)
-
-    def end_access(self, user: User) -> None:
-        """End every login and code of ``user``, and the waits; in its caller's transaction.
-
-        The access keys are noted to end: ``keys.end`` does it, after the commit.
-        """
-        self._mailed_codes.redeemed(user, *CodePurpose)
-        self._tries.forget(self._tries.of(Secret.PASSWORD, user))
-        self._logins.end_all(user)
-        self.keys.note(user)
-
-    def hash_acceptable(self, password: str) -> str:
-        """Return the hash of a new password.
-
-        Raises:
-            InvalidInput: it does not meet the policy.
-        """
-        _refuse_unacceptable(password)
-        return hash_password(password)
-
-
-def _refuse_unacceptable(new_password: str) -> None:
-    """Raise InvalidInput if a new password does not meet the policy."""
-    if problems := password_problems(new_password):
-        raise InvalidInput(" ".join(problems), errors={"new_password": problems})

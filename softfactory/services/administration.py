@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from softfactory.clock import Clock
 from softfactory.errors import NotFound
 from softfactory.models import User
-from softfactory.services.accounts import Accounts
+from softfactory.services.passwords import hash_password, require_acceptable
 from softfactory.services.removed_accounts import end_files
+from softfactory.services.revocation import Revocation
 from softfactory.services.unit_of_work import write
+from softfactory.services.users import Users
 
 BATCH = 200
 """Users read at a time."""
@@ -25,9 +28,11 @@ class Administration:
     """
 
     session: Session
-    accounts: Accounts
+    clock: Clock
+    users: Users
+    revocation: Revocation
 
-    def users(self) -> Iterator[User]:
+    def all(self) -> Iterator[User]:
         """Yield all users, in the order of their ids."""
         last = 0
         query = select(User).where(User.password_hash.is_not(None)).order_by(User.id).limit(BATCH)
@@ -41,7 +46,7 @@ class Administration:
         Raises:
             NotFound: there is none.
         """
-        user = self.accounts.users.find(name)
+        user = self.users.find(name)
         if user is None:
             raise _nobody(name)
         return user
@@ -50,9 +55,9 @@ class Administration:
         """Let the user in no more, and end all logins and credentials; the files stay."""
         with write(self.session):
             user = self._lock(name)
-            user.disabled_at = user.disabled_at or self.accounts.clock()
-            self.accounts.end_access(user)
-        self.accounts.keys.end(user)
+            user.disabled_at = user.disabled_at or self.clock()
+            self.revocation.revoke(user)
+        self.revocation.finish(user)
         return user
 
     def enable(self, name: str) -> User:
@@ -75,11 +80,12 @@ class Administration:
         Raises:
             InvalidInput: the password is not acceptable.
         """
-        password_hash = self.accounts.hash_acceptable(password)
+        require_acceptable(password)
+        password_hash = hash_password(password)
         with write(self.session):
             user = self._lock(name)
-            self.accounts.set_password(user, password_hash)
-        self.accounts.keys.end(user)
+            self.revocation.replace_password(user, password_hash)
+        self.revocation.finish(user)
         return user
 
     def delete(self, name: str) -> User:
@@ -88,21 +94,21 @@ class Administration:
         Its rows of files expire with it, so that every door says so at once; their bytes, and all
         else below its roots, are ``files cleanup``'s to remove.
         """
-        now = self.accounts.clock()
+        now = self.clock()
         with write(self.session):
             user = self._lock(name)
-            self.accounts.end_access(user)
+            self.revocation.revoke(user)
             user.deleted_at = now
             user.password_hash = None
             user.is_admin = False
             # Undeliverable, and nobody's (RFC 2606 section 2).
             user.email = user.email_folded = f"{user.uuid}@deleted.invalid"
             end_files(self.session, user, now)
-        self.accounts.keys.end(user)
+        self.revocation.finish(user)
         return user
 
     def _lock(self, name: str) -> User:
-        user = self.accounts.users.lock_any(name)
+        user = self.users.lock_any(name)
         if user is None:
             raise _nobody(name)
         return user

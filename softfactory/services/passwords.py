@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
+from softfactory.errors import InvalidInput
 from softfactory.services.threads import threads
 from softfactory.services.turns import Turns
 
@@ -78,6 +79,16 @@ def password_problems(password: str) -> list[str]:
         if not any(has_it(character) for character in password[:MAX_BYTES]):
             problems.append(f"The password needs {kind}.")
     return problems
+
+
+def require_acceptable(new_password: str) -> None:
+    """Return if a new password meets the policy.
+
+    Raises:
+        InvalidInput: it does not.
+    """
+    if problems := password_problems(new_password):
+        raise InvalidInput(" ".join(problems), errors={"new_password": problems})
 
 
 def hash_password(password: str, requester: Sequence[str] = ()) -> str:

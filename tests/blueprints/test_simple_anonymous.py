@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from urllib3 import encode_multipart_formdata
 
+from softfactory.http.account_services import accounts
 from softfactory.http.extensions import db
-from softfactory.http.services import accounts
 from softfactory.models import User
 from tests.blueprints.browser_client import rows
 from tests.blueprints.test_browser_upload import together

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from softfactory.http.services import accounts
+from softfactory.http.account_services import accounts
 
 PASSWORD = "SecurePass123"
 

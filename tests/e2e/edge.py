@@ -7,8 +7,8 @@ from pathlib import Path
 
 from config import Config
 from softfactory.factory import create_app
+from softfactory.http.account_services import accounts
 from softfactory.http.extensions import db
-from softfactory.http.services import accounts
 from softfactory.http.tokens import issue_tokens
 from tests.conftest import PASSWORD
 from tests.e2e.server import Server

@@ -16,8 +16,8 @@ import pytest
 
 from config import Config
 from softfactory.factory import create_app
+from softfactory.http.account_services import accounts
 from softfactory.http.extensions import db
-from softfactory.http.services import accounts
 from tests.e2e.server import ROOT, free_port
 
 EXCUSED = {

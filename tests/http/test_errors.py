@@ -19,12 +19,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from softfactory import errors
+from softfactory.http.account_services import accounts
 from softfactory.http.errors import STATUSES, status_of
 from softfactory.http.extensions import db
 from softfactory.http.identity import public
 from softfactory.http.request_log import configure_logging
 from softfactory.http.runtime import runtime
-from softfactory.http.services import accounts
 from softfactory.http.tokens import issue_tokens
 from softfactory.models import LoginSession, User
 from tests.conftest import PASSWORD, Caller

@@ -13,8 +13,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
 
+from softfactory.http.account_services import accounts
 from softfactory.http.extensions import db
-from softfactory.http.services import accounts
 from softfactory.http.tokens import issue_tokens
 from tests.blueprints.auth_client import PUBLIC_ROUTES
 from tests.conftest import PASSWORD, REDIS, Caller, needs_redis

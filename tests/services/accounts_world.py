@@ -12,7 +12,13 @@ from sqlalchemy.orm import Session
 
 from softfactory.errors import SoftFactoryError
 from softfactory.services.accounts import Accounts
+from softfactory.services.codes import Codes
 from softfactory.services.key_ending import KeyEnding
+from softfactory.services.logins import Logins
+from softfactory.services.mailed_codes import MailedCodes
+from softfactory.services.revocation import Revocation
+from softfactory.services.tries import Tries
+from softfactory.services.users import Users
 
 T = TypeVar("T")
 
@@ -21,6 +27,7 @@ OpenSession = Callable[[], Session]
 
 CODE_LIFETIME = timedelta(minutes=15)
 LOGIN_LIFETIME = timedelta(days=30)
+SECRET = "a secret of the tests, long enough"
 PASSWORD = "SecurePass123"
 NEW_PASSWORD = "NewSecurePass456"
 
@@ -80,16 +87,23 @@ class World:
 
     def accounts(self) -> Accounts:
         """Return the service as a request of its own gets it."""
-        session = self.open_session()
+        session, clock = self.open_session(), self.clock
+        tries = Tries(session=session, clock=clock, secret=SECRET)
+        codes = Codes(session=session, clock=clock, secret=SECRET, lifetime=CODE_LIFETIME)
+        revocation = Revocation(
+            codes=MailedCodes(codes=codes, tries=tries, mailer=self.outbox),
+            tries=tries,
+            logins=Logins(session=session, clock=clock, lifetime=LOGIN_LIFETIME),
+            keys=KeyEnding(session, None, self.outbox, clock),
+        )
         return Accounts(
             session=session,
-            mailer=self.outbox,
-            clock=self.clock,
-            code_secret="a secret of the tests, long enough",
-            code_lifetime=CODE_LIFETIME,
-            login_lifetime=LOGIN_LIFETIME,
-            holds_anything=self.prefixes.__contains__,
-            keys=KeyEnding(session, None, self.outbox, self.clock),
+            clock=clock,
+            users=Users(session=session, clock=clock, holds_anything=self.prefixes.__contains__),
+            codes=revocation.codes,
+            tries=tries,
+            logins=revocation.logins,
+            revocation=revocation,
         )
 
     def register(self, username: str = "johndoe", email: str = "john@example.com") -> str:

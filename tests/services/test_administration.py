@@ -37,8 +37,13 @@ def credentials() -> NotedCredentials:
 def administration(world: World, credentials: NotedCredentials) -> Administration:
     world.confirmed()
     accounts = world.accounts()
-    keys = replace(accounts.keys, credentials=cast(Credentials, credentials))
-    return Administration(session=accounts.session, accounts=replace(accounts, keys=keys))
+    keys = replace(accounts.revocation.keys, credentials=cast(Credentials, credentials))
+    return Administration(
+        session=accounts.session,
+        clock=world.clock,
+        users=accounts.users,
+        revocation=replace(accounts.revocation, keys=keys),
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,6 +93,6 @@ def test_all_users_are_read_however_many(
     with write(session):
         session.execute(update(User).where(User.username == "user1").values(password_hash=None))
 
-    names = [user.username for user in administration.users()]
+    names = [user.username for user in administration.all()]
 
     assert names == ["johndoe", "user0", "user2", "user3"]

@@ -12,7 +12,7 @@ from typing import Any, Self, cast
 import requests
 from flask.testing import FlaskClient
 
-from softfactory.http.services import accounts
+from softfactory.http.account_services import accounts
 from tests.conftest import PASSWORD, Caller
 from tests.e2e.server import Server, inside
 

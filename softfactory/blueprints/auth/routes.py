@@ -4,12 +4,13 @@ from http import HTTPStatus
 from typing import Any
 
 from softfactory.blueprints.auth import schemas
+from softfactory.http.account_services import accounts
 from softfactory.http.blueprint import Blueprint
 from softfactory.http.extensions import db
 from softfactory.http.identity import current_session_id, current_user, public
 from softfactory.http.limits import auth_limit
 from softfactory.http.schemas import Message
-from softfactory.http.services import accounts, quotas
+from softfactory.http.services import quotas
 from softfactory.http.tokens import Tokens, issue_tokens, reissue
 
 blueprint = Blueprint(
