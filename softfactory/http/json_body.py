@@ -3,6 +3,8 @@
 import json
 import math
 import re
+from contextlib import nullcontext
+from threading import Lock
 from typing import Any, NoReturn
 
 from flask import Request
@@ -17,6 +19,19 @@ MAX_LIST_BODY = 4 * 1024 * 1024
 
 MAX_DEPTH = 32
 """Lists and objects inside each other; no contract has more than four."""
+
+MAX_MEMBERS = 100_000
+"""Lists, objects and their members in one body; 10,000 parts of four members are half of it.
+
+Each costs the parser a microsecond, in which no other thread runs.
+"""
+
+_MARKS = (b"[", b"{", b":")
+"""What stands in front of each of them."""
+
+_LARGE_ONES = Lock()
+"""Held while a body of more than ``MAX_BODY`` is parsed: many at once would be no sooner, but would
+take the interpreter from small requests, and memory, so many times."""
 
 _UNKEEPABLE = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
 """What an escaped NUL or half a surrogate pair needs; a whole pair and ``\\\\u0000`` have it too."""
@@ -41,7 +56,8 @@ def read_object(request: Request, *, limit: int) -> dict[str, Any]:
         return {}
     if not request.is_json:
         raise UnsupportedMediaType("Send the body as JSON, with Content-Type application/json.")
-    body = loads(data)
+    with _LARGE_ONES if len(data) > MAX_BODY else nullcontext():
+        body = loads(data)
     if not isinstance(body, dict):
         raise InvalidInput("The body is not a JSON object. Send one, such as {}.")
     return body
@@ -53,8 +69,14 @@ def loads(data: bytes) -> Any:  # noqa: ANN401  # any JSON
     Raises:
         InvalidInput: it is no JSON, NaN and Infinity among it; a name stands twice in one object; a
             number is past what 64 bits of floating point hold; it is nested deeper than
-            ``MAX_DEPTH``; or a string is one that no database keeps (NUL, half a surrogate pair).
+            ``MAX_DEPTH``; it has more than ``MAX_MEMBERS``, which is found out before it is parsed;
+            or a string is one that no database keeps (NUL, half a surrogate pair).
     """
+    if len(data) > MAX_MEMBERS and _has_too_many(data):
+        raise InvalidInput(
+            f"The body has more than {MAX_MEMBERS} lists, objects and members of objects in it. "
+            "Send fewer with each request."
+        )
     try:
         text = data.decode("utf-8-sig")  # RFC 8259 section 8.1: a byte order mark may be ignored
         value = json.loads(
@@ -93,6 +115,18 @@ def _too_deep() -> InvalidInput:
     return InvalidInput(
         f"The body is nested too deeply: more than {MAX_DEPTH} lists and objects inside each other."
     )
+
+
+def _has_too_many(data: bytes) -> bool:
+    """Whether JSON text has more than ``MAX_MEMBERS``; a mark inside of a string counts for none."""
+    if _marks(data) <= MAX_MEMBERS:
+        return False
+    text = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return _marks(b"".join(text.split(b'"')[::2])) > MAX_MEMBERS
+
+
+def _marks(text: bytes) -> int:
+    return sum(map(text.count, _MARKS))
 
 
 def _depth_is_over(value: Any) -> bool:  # noqa: ANN401  # any JSON
