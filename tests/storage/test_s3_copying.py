@@ -211,7 +211,8 @@ def test_chunks_of_any_size_become_full_parts_and_a_rest(
     remaining = iter(data)
     chunks = [bytes(next(remaining) for _ in range(size)) for size in sizes]
 
-    found = [bytes(part) for part, _ in PartMemory().split(chunks, 4)]
+    parts_made = PartMemory().split(chunks, 4)
+    found = [bytes(part) for part, _ in parts_made if isinstance(part, bytearray)]
 
     assert [len(part) for part in found] == parts
     assert b"".join(found) == data

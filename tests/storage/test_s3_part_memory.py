@@ -1,15 +1,21 @@
 """Parts on their way to S3: one bound on the memory they take, and nobody waits for ever."""
 
+import errno
+import random
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
 
-from softfactory.errors import Busy
-from softfactory.storage.s3 import part_memory
-from softfactory.storage.s3.part_memory import SMALL, PartMemory
+from softfactory.errors import StorageFull
+from softfactory.storage.base import MIN_PART_SIZE
+from softfactory.storage.keys import Key
+from softfactory.storage.s3 import multipart, part_memory, writing
+from softfactory.storage.s3.part_memory import PART_SIZE, SMALL, PartFile, PartMemory, taken
+from tests.servers.s3_buckets import SERVERS, bucket_on
 
 SIZE = 4 * SMALL
 DEADLINE = 20
@@ -51,7 +57,7 @@ def test_the_parts_have_the_bytes_in_their_order() -> None:
     chunks = (body[start : start + 100_003] for start in range(0, len(body), 100_003))
 
     with closing(PartMemory().split(chunks, SIZE)) as parts:
-        joined = b"".join(bytes(part) for part, _ in parts)
+        joined = b"".join(bytes(part) for part, _ in parts if isinstance(part, bytearray))
 
     assert joined == body
 
@@ -64,30 +70,48 @@ def stalled(entered: threading.Semaphore, end: threading.Event) -> Iterator[byte
     yield b"the end"
 
 
-def test_no_more_parts_are_in_memory_than_there_are_places() -> None:
+def test_parts_past_the_places_are_in_files_and_wait_for_nobody() -> None:
     memory, entered, end = PartMemory(2), threading.Semaphore(0), threading.Event()
-    reading: list[int] = []
 
-    def put(number: int) -> int:
-        def chunks() -> Iterator[bytes]:
-            for chunk in stalled(entered, end):
-                yield chunk
-                reading.append(number)
-
-        with closing(memory.split(chunks(), SIZE)) as parts:
-            return sum(len(part) for part, _ in parts)
+    def put(_: int) -> tuple[int, type]:
+        with closing(memory.split(stalled(entered, end), SIZE)) as parts:
+            (part, _) = next(parts)
+            return len(part), type(part)
 
     with ThreadPoolExecutor(6) as pool:
         putting = [pool.submit(put, number) for number in range(6)]
-        assert entered.acquire(timeout=DEADLINE)
-        assert entered.acquire(timeout=DEADLINE)
-        # The others have read one chunk each at most, and wait.
-        is_third = entered.acquire(timeout=0.2)
+        have_all_begun = [entered.acquire(timeout=DEADLINE) for _ in range(6)]
         end.set()
-        sizes = [each.result(DEADLINE) for each in putting]
+        put_parts = [each.result(DEADLINE) for each in putting]
 
-    assert not is_third
-    assert sizes == [SMALL + 8] * 6
+    assert all(have_all_begun)
+    assert [size for size, _ in put_parts] == [SMALL + 8] * 6
+    assert Counter(kind for _, kind in put_parts) == {bytearray: 2, PartFile: 4}
+
+
+def test_a_part_in_a_file_has_its_bytes_until_the_next_is_asked_for() -> None:
+    memory = PartMemory(0)
+    body = bytes(range(256)) * (3 * SMALL // 64)
+    joined = b""
+
+    with closing(memory.split([body], SIZE)) as parts:
+        for part, _ in parts:
+            sent = taken(part)
+            joined += sent if isinstance(sent, bytes) else sent.read()
+    assert not isinstance(sent, bytes)
+    is_open = not sent.closed
+
+    assert (joined, is_open) == (body, False)
+
+
+def test_a_disk_without_room_for_a_part_is_full_storage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(part_memory.PartFile, "_write", full)
+
+    with pytest.raises(StorageFull):
+        parts_of(PartMemory(0), SIZE)
 
 
 def test_small_files_need_no_place() -> None:
@@ -100,9 +124,13 @@ def test_small_files_need_no_place() -> None:
 def test_whoever_sends_many_parts_holds_one_place_at_a_time_and_gives_it_back() -> None:
     memory = PartMemory(1)
 
-    assert len(parts_of(memory, *[SIZE] * 5)) == 5
-    with memory.place():
+    with closing(memory.split([bytes(5 * SIZE)], SIZE)) as parts:
+        kinds = [type(part) for part, _ in parts]
+    with memory.place() as has_place:
         pass
+
+    assert kinds == [bytearray] * 5
+    assert has_place
 
 
 def test_a_source_that_fails_gives_its_place_back() -> None:
@@ -114,8 +142,10 @@ def test_a_source_that_fails_gives_its_place_back() -> None:
 
     with pytest.raises(ConnectionError), closing(memory.split(broken(), SIZE)) as parts:
         next(parts)
-    with memory.place():
+    with memory.place() as has_place:
         pass
+
+    assert has_place
 
 
 def test_a_part_that_was_sent_takes_no_memory_even_where_it_is_still_referred_to() -> None:
@@ -126,9 +156,30 @@ def test_a_part_that_was_sent_takes_no_memory_even_where_it_is_still_referred_to
         assert len(first) == 0
 
 
-def test_who_waits_too_long_is_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(part_memory, "PATIENCE", 0.01)
-    memory = PartMemory(1)
+@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("size", [2 * 1024 * 1024, PART_SIZE + 2 * 1024 * 1024])
+def test_where_there_is_no_place_files_are_stored_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, server: str, size: int
+) -> None:
+    monkeypatch.setattr(writing, "MEMORY", PartMemory(0))
+    body = random.Random(size).randbytes(size)
 
-    with memory.place(), pytest.raises(Busy, match="Try again"):
-        parts_of(memory, SMALL + 1)
+    with bucket_on(server) as bucket:
+        put = bucket.storage.put(Key("users/x/a.bin"), [body], content_type="text/plain")
+        with bucket.storage.open(Key("users/x/a.bin")) as stored:
+            read = b"".join(stored.chunks(0, size))
+
+    assert (put.size, read == body) == (size, True)
+
+
+def test_a_part_that_is_put_alone_needs_no_place_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(multipart, "MEMORY", PartMemory(0))
+    key, size = Key("users/x/a.bin"), MIN_PART_SIZE
+
+    with bucket_on("moto") as bucket:
+        upload_id = bucket.storage.create_multipart(key)
+        part = bucket.storage.put_part(key, upload_id, 1, [bytes(size)], size=size)
+        parts = bucket.storage.list_parts(key, upload_id)
+
+    assert [(each.part_number, each.size) for each in parts] == [(1, size)]
+    assert part.etag == parts[0].etag

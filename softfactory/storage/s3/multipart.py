@@ -61,8 +61,8 @@ class Multipart(Reader):
         """Store one part, once all its bytes are here.
 
         S3 would take a part that is too short, and a failed request can only be sent again from
-        bytes that are kept: those of a part of up to 8 MiB in memory, for which it needs a place of
-        the process's, those of a larger one in a temporary file. For an upload that is not there,
+        bytes that are kept: those of a part of up to 8 MiB in memory, where the process has a place
+        for it, all others in a temporary file. For an upload that is not there,
         none of it is read.
         """
         if not 1 <= part_number <= MAX_PARTS:
@@ -71,11 +71,10 @@ class Multipart(Reader):
             raise InvalidInput.of("size", f"A part is at most {MAX_PART_SIZE} bytes.")
         with storage_errors(missing=UploadNotFound):
             self.client.list_parts(Bucket=self.bucket, Key=key, UploadId=upload_id, MaxParts=1)
-        is_held = SMALL < size <= PART_SIZE
-        room = PART_SIZE if is_held else SMALL
+        needs_place = SMALL < size <= PART_SIZE
         with (
-            MEMORY.place() if is_held else nullcontext(),
-            tempfile.SpooledTemporaryFile(room) as spool,
+            MEMORY.place() if needs_place else nullcontext(enter_result=False) as has_place,
+            tempfile.SpooledTemporaryFile(PART_SIZE if has_place else SMALL) as spool,
         ):
             received = 0
             for chunk in chunks:

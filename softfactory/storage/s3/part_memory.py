@@ -1,11 +1,13 @@
 """The memory that parts take on their way to S3: bounded for the process, whoever sends them."""
 
 import os
+import tempfile
 import threading
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
+from typing import IO
 
-from softfactory.errors import Busy
+from softfactory.errors import StorageFull
 
 PART_SIZE = 8 * 1024 * 1024
 """Bytes of a part that is made of a stream; 10,000 of them make 78 GiB."""
@@ -16,12 +18,54 @@ PLACES = 16
 SMALL = 256 * 1024
 """Bytes that need no place: what every request may hold, so that small files never wait."""
 
-PATIENCE = 60
-"""Seconds to wait for a place; clients that stall are cut off sooner (SLOW_CLIENT_SECONDS)."""
+
+class PartFile:
+    """A part in a temporary file; grows, and is cleared, as a ``bytearray`` is."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  # ``clear`` closes it
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def extend(self, data: bytes | bytearray | memoryview) -> None:
+        """Put more bytes to the end.
+
+        Raises:
+            StorageFull: the disk has no room for them.
+        """
+        try:
+            self._size += self._write(data)
+        except OSError as error:
+            raise StorageFull from error
+
+    def _write(self, data: bytes | bytearray | memoryview) -> int:
+        return self._file.write(data)
+
+    def opened(self) -> IO[bytes]:
+        """Return the file, at its beginning; it is open until ``clear``.
+
+        Raises:
+            StorageFull: the disk has no room for it.
+        """
+        try:
+            self._file.seek(0)
+        except OSError as error:  # what was still in a buffer
+            raise StorageFull from error
+        return self._file
+
+    def clear(self) -> None:
+        """Let the bytes go."""
+        self._file.close()
+
+
+Part = bytearray | PartFile
 
 
 class PartMemory:
-    """Places for parts. Nobody holds one while waiting for another, so nobody waits for ever."""
+    """Places for parts. Nobody waits for one, because a client may fill its own as slowly as it likes."""
 
     def __init__(self, places: int = PLACES) -> None:
         """Let so many parts be in memory at once."""
@@ -33,25 +77,21 @@ class PartMemory:
         self._free = threading.BoundedSemaphore(self._places)
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold a place for one part.
-
-        Raises:
-            Busy: none became free.
-        """
+    def place(self) -> Iterator[bool]:
+        """Hold a place for one part if there is one; yield whether there is."""
         free = self._free
-        if not free.acquire(timeout=PATIENCE):
-            raise Busy("Too many large uploads at once. Try again in a moment.")
+        has_place = free.acquire(blocking=False)
         try:
-            yield
+            yield has_place
         finally:
-            free.release()
+            if has_place:
+                free.release()
 
-    def split(self, chunks: Iterable[bytes], size: int) -> Generator[tuple[bytearray, bool]]:
+    def split(self, chunks: Iterable[bytes], size: int) -> Generator[tuple[Part, bool]]:
         """Yield the bytes in parts of exactly ``size``, each with whether it is the last.
 
-        The last, and it alone, may be smaller; no bytes at all make one empty part. A part is the
-        caller's until the next is asked for, and its place with it; close this in the end.
+        The last, and it alone, may be smaller; no bytes at all make one empty part. Where there is
+        no place for a part, it is a file. It is the caller's until the next is asked for, and its place with it; close this in the end.
         """
         rest: memoryview = memoryview(b"")
         source = iter(chunks)
@@ -63,7 +103,7 @@ class PartMemory:
 
     def _gather(
         self, rest: memoryview, source: Iterator[bytes], size: int
-    ) -> Generator[tuple[bytearray, memoryview, bool]]:
+    ) -> Generator[tuple[Part, memoryview, bool]]:
         """Yield one part, what was read beyond it, and whether nothing was."""
         small = min(SMALL, size)
         part = bytearray(rest[:small])
@@ -78,27 +118,32 @@ class PartMemory:
             else:
                 yield part, rest, True
                 return
-        with self.place():
-            while len(part) < size:
-                if not rest:
-                    more = next(source, None)
-                    if more is None:
-                        break
-                    rest = memoryview(more)
-                room = size - len(part)
-                part += rest[:room]
-                rest = rest[room:]
-            # A full part waits for the next byte, so that the last part is never an empty one.
-            while not rest and (more := next(source, None)) is not None:
-                rest = memoryview(more)
+        with self.place() as has_place:
+            begun = b"" if has_place else bytes(part)
+            held: Part = part if has_place else PartFile()
             try:
-                yield part, rest, not rest
+                held.extend(begun)
+                while len(held) < size:
+                    if not rest:
+                        more = next(source, None)
+                        if more is None:
+                            break
+                        rest = memoryview(more)
+                    room = size - len(held)
+                    held.extend(rest[:room])
+                    rest = rest[room:]
+                # A full part waits for the next byte, so that the last part is never an empty one.
+                while not rest and (more := next(source, None)) is not None:
+                    rest = memoryview(more)
+                yield held, rest, not rest
             finally:
-                part.clear()  # whoever still refers to it
+                held.clear()  # whoever still refers to it
 
 
-def taken(part: bytearray) -> bytes:
-    """Return the bytes of a part, which has none afterwards."""
+def taken(part: Part) -> bytes | IO[bytes]:
+    """Return the bytes of a part, which has none in memory afterwards."""
+    if isinstance(part, PartFile):
+        return part.opened()
     # botocore copies what it sends once more, so there must not be three of it.
     body = bytes(part)
     part.clear()

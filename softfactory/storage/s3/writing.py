@@ -9,7 +9,7 @@ from softfactory.storage.encoding import stored_encoding
 from softfactory.storage.keys import Key
 from softfactory.storage.s3.copying import Copier
 from softfactory.storage.s3.errors import storage_errors
-from softfactory.storage.s3.part_memory import MEMORY, PART_SIZE, taken
+from softfactory.storage.s3.part_memory import MEMORY, PART_SIZE, Part, taken
 from softfactory.storage.s3.reading import answered_version, encoding_argument
 from softfactory.storage.types_by_name import type_by_name
 
@@ -32,7 +32,7 @@ class Writer(Copier):
         """Store the bytes: up to 8 MiB by one PutObject, more in parts as they arrive.
 
         One part at most is in memory, in one of the process's places (``part_memory``); where none is
-        free, the next chunk waits.
+        free, it is in a temporary file.
 
         S3 wants a type before the first part. Where only the bytes tell it, the upload begins with
         what the key's extension says, and the object is copied onto itself where that was wrong.
@@ -80,7 +80,7 @@ class Writer(Copier):
     def _put_large(
         self,
         key: Key,
-        parts: Iterable[bytearray],
+        parts: Iterable[Part],
         *,
         content_type: str | Callable[[], str],
         content_encoding: str | None,
@@ -125,7 +125,7 @@ class Writer(Copier):
             raise
 
 
-def _each(first: bytearray, others: Iterator[tuple[bytearray, bool]]) -> Iterator[bytearray]:
+def _each(first: Part, others: Iterator[tuple[Part, bool]]) -> Iterator[Part]:
     yield first
     for part, _ in others:
         yield part
