@@ -15,11 +15,21 @@ _CHARSETS = re.compile(
 """Python's codecs of mails' character sets; of the others some are no such, or take long."""
 
 
+_NOT_PYTHONS = {"windows-949": "cp949", "windows-31j": "cp932"}
+"""Names that Python has the character set of by another name alone."""
+
+_MEANT = {"euc_kr": "cp949", "gb2312": "gb18030", "shift_jis": "cp932"}
+"""What Windows' mail programs write and call by the older name, whose text reads the same (WHATWG
+Encoding: names and labels)."""
+
+
 def text_in(data: bytes, charset: str) -> str | None:
     """Return ``data`` as text; None where it is not valid, or the character set not one of mails."""
     try:
-        codec = codecs.lookup(charset)
-        return data.decode(codec.name) if _CHARSETS.fullmatch(codec.name) else None
+        codec = codecs.lookup(_NOT_PYTHONS.get(charset.lower(), charset))
+        if not _CHARSETS.fullmatch(codec.name):
+            return None
+        return data.decode(_MEANT.get(codec.name, codec.name))
     except (LookupError, UnicodeDecodeError):
         return None
 

@@ -1,8 +1,8 @@
 """The two names in a form part's Content-Disposition: of its field, and of its file.
 
 Clients put a file's name in ``filename`` as raw UTF-8 (browsers), in ``filename*`` (RFC 8187: .NET,
-old urllib3), in numbered pieces (RFC 2231: mail libraries), or in encoded words (RFC 2047: .NET,
-old Java).
+old urllib3), in numbered pieces (RFC 2231: mail libraries), in encoded words (RFC 2047: .NET, old
+Java), or percent-encoded in ``filename`` (aiohttp).
 """
 
 import re
@@ -22,6 +22,9 @@ own: browsers escape quotes, by a percent sign, and no backslashes."""
 
 _EXTENDED = re.compile(r"([\w.:+-]{1,40})'[\w-]*'(.*)", re.ASCII | re.DOTALL)
 """Character set, language and percent-encoded value (RFC 8187 section 3.2.1)."""
+
+_WHOLLY_ENCODED = re.compile(r"(?:[\w.~!'()*-]|%[0-9A-F]{2})*+", re.ASCII)
+"""All that has to be is percent-encoded, as by aiohttp (and by JavaScript's encodeURIComponent)."""
 
 _PERCENT_ENCODED = re.compile(r"(?:[^%\x00-\x1f\x7f]|%[0-9A-Fa-f]{2})*+")
 _PIECE = re.compile(r"filename\*(0|[1-9][0-9]?)(\*?)")
@@ -63,7 +66,8 @@ def file_name(parameters: Mapping[str, str], *, field: str) -> str | None:
             return name
     try:
         if "filename" in parameters:
-            return _base_name(decode_words(_unquoted(parameters["filename"])))
+            value = parameters["filename"]
+            return _wholly_decoded(value) or _base_name(decode_words(_unquoted(value)))
     except UnicodeDecodeError as error:
         raise InvalidInput.of(
             field,
@@ -112,6 +116,18 @@ def _unquoted(value: str) -> str:
     if "%" in value:
         value = value.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
     return value.encode("latin-1").decode()
+
+
+def _wholly_decoded(value: str) -> str:
+    """Return the name that a client percent-encoded in ``filename``; empty where it did not.
+
+    Only letters that are not ASCII prove it: ``a%20b`` may be what a file is called.
+    """
+    value = value.strip('"')
+    if "%" not in value or not _WHOLLY_ENCODED.fullmatch(value):
+        return ""
+    name = text_in(_percent_decoded(value), "utf-8") or ""
+    return "" if name.isascii() else name
 
 
 def _base_name(name: str) -> str:

@@ -64,6 +64,21 @@ def word(text: str, charset: str = "utf-8") -> str:
         ("filename*=euc-kr''%C7%D1.pdf", "한.pdf"),
         (f"filename*=utf-8''{NAME}", NAME),
         ("filename*=utf-8''a%22%5Cb.pdf", 'a"\\b.pdf'),
+        # What Windows calls by an older name.
+        ("filename*=euc-kr''%8Cc.pdf", "똠.pdf"),
+        ("filename*=ks_c_5601-1987''%8Cc.pdf", "똠.pdf"),
+        ("filename*=Windows-949''%8Cc.pdf", "똠.pdf"),
+        ("filename*=shift_jis''%87%40.pdf", "①.pdf"),
+        ("filename*=windows-31j''%87%40.pdf", "①.pdf"),
+        ("filename*=gb2312''%E9F.pdf", "镕.pdf"),
+        # aiohttp: all that is not a letter of ASCII percent-encoded.
+        (f'filename="{quote(NAME, safe="")}"', NAME),
+        ('filename="%ED%95%9C%20%22q%22%25.pdf"', '한 "q"%.pdf'),
+        ("filename=%ED%95%9C(1).pdf", "한(1).pdf"),
+        # No proof that anything is encoded.
+        ('filename="%ED%95%9C b.pdf"', "%ED%95%9C b.pdf"),
+        ('filename="%ED%95.pdf"', "%ED%95.pdf"),
+        ('filename="한%ED%95%9C.pdf"', "한%ED%95%9C.pdf"),
         # A malformed one falls back.
         ("filename*=utf-8''%zz; filename=\"a.pdf\"", "a.pdf"),
         ("filename*=utf-8''%ff; filename=\"a.pdf\"", "a.pdf"),
