@@ -16,8 +16,8 @@ from gunicorn.http.errors import (  # type: ignore[import-untyped]
     NoMoreData,
 )
 
-from softfactory.http.server.connections import Unreader
 from softfactory.http.server.heads import MAX_CHUNK_LINE, is_malformed
+from softfactory.http.server.unreader import Unreader
 
 MAX_TRAILER = 8 * 1024
 """Bytes of the fields behind the last chunk; nothing here reads them."""

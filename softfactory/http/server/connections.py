@@ -9,13 +9,12 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from gunicorn.http.unreader import SocketUnreader  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped]
 
 from softfactory.http.addresses import network_of
 from softfactory.http.server.forwarded import forwarded_by
 from softfactory.http.server.heads import Head, is_malformed, read_head
-from softfactory.http.server.signals import ClientTooSlow
+from softfactory.http.server.unreader import Unreader
 
 if TYPE_CHECKING:
     from softfactory.http.server.answers import Answer
@@ -232,48 +231,3 @@ class Connection(TConn):
         except OSError:  # a unix socket, or one that broke
             return None
         return info if len(info) == _INFO_SIZE else None
-
-
-class Unreader(SocketUnreader):
-    """Reads the socket for the parser, and says so while it waits."""
-
-    def __init__(self, connection: Connection) -> None:
-        """Read ``connection``, which is not TLS."""
-        super().__init__(connection.sock)
-        self.is_waiting = False
-        self._connection = connection
-
-    def chunk(self) -> bytes:
-        """Return what comes next, nothing where the client hung up.
-
-        Raises:
-            ClientTooSlow: nothing did, for too long.
-        """
-        return self._receive(self.mxchunk)
-
-    def take(self, size: int) -> bytes:
-        """Return the next ``size`` bytes, fewer only where the client hung up.
-
-        Raises:
-            ClientTooSlow: they did not come, for too long.
-        """
-        data = b""
-        if self.buf.tell():
-            held = self.take_buffered()
-            data = held[:size]
-            self.unread(held[size:])
-        while len(data) < size:
-            # The kernel waits for all of them, so that 1 MiB costs one system call.
-            more = self._receive(size - len(data), socket.MSG_WAITALL)
-            if not more:
-                break
-            data = data + more if data else more
-        return data
-
-    def _receive(self, size: int, flags: int = 0) -> bytes:
-        self.is_waiting = True
-        data: bytes = self.sock.recv(size, flags)
-        self.is_waiting = False
-        if not data and self._connection.is_cut:
-            raise ClientTooSlow
-        return data

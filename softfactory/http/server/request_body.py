@@ -10,7 +10,7 @@ from gunicorn.http import body as gunicorn_body  # type: ignore[import-untyped]
 from gunicorn.http.body import Body, LengthReader  # type: ignore[import-untyped]
 
 from softfactory.http.server.chunks import ChunkedReader
-from softfactory.http.server.connections import Unreader
+from softfactory.http.server.unreader import Unreader
 
 LARGEST = 16 * 1024 * 1024
 """Bytes that one read sets aside before they have come."""

@@ -11,8 +11,8 @@ from gunicorn.http.errors import (  # type: ignore[import-untyped]
 )
 from gunicorn.http.message import Request  # type: ignore[import-untyped]
 
-from softfactory.http.server.connections import Unreader
 from softfactory.http.server.heads import Head, is_malformed
+from softfactory.http.server.unreader import Unreader
 
 _HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%-]*(?::[0-9]*)?|\[[0-9A-Fa-f:.]+\](?::[0-9]*)?")
 """RFC 9110 section 7.2: uri-host, and a port (RFC 3986 section 3.2.2)."""
