@@ -13,9 +13,19 @@ from softfactory.disk import FOR_FILES, has_room
 from softfactory.errors import StorageFull
 from softfactory.http.bodies import CHUNK_SIZE
 from softfactory.http.forms import UploadForm
+from softfactory.http.runtime import runtime
 from softfactory.services.arrival import within_limit
 from softfactory.storage.local.directories import make_root
 from softfactory.storage.local.failures import Translated
+
+
+def spool_directory() -> Path | None:
+    """Return where files wait that come first: on local storage the disk that they go to.
+
+    None is the system's temporary directory: on S3 nothing else is kept on this machine.
+    """
+    config = runtime().config
+    return config.media_root if config.upload_storage_handler == "local" else None
 
 
 @contextmanager

@@ -11,9 +11,8 @@ from softfactory.http import services
 from softfactory.http.blueprint import load
 from softfactory.http.forms import UploadForm
 from softfactory.http.identity import current_user
-from softfactory.http.late_fields import chunks_behind
+from softfactory.http.late_fields import chunks_behind, spool_directory
 from softfactory.http.limits import user_limit
-from softfactory.http.runtime import runtime
 from softfactory.http.schemas import Message
 from softfactory.models import FileUpload
 from softfactory.services.browser import BatchReport, DownloadLink, Entry, EntryPage
@@ -46,10 +45,7 @@ def list_objects(query: dict[str, Any]) -> EntryPage:
 def upload() -> FileUpload:
     """Upload a file to a key of your own."""
     form = UploadForm(request)
-    config = runtime().config
-    # On S3 nothing else is kept on this machine.
-    directory = config.media_root if config.upload_storage_handler == "local" else None
-    with chunks_behind(form, "key", directory=directory) as chunks:
+    with chunks_behind(form, "key", directory=spool_directory()) as chunks:
         key = load(schemas.BrowserUploadKey(), form.fields)["key"]
         return services.browser_objects().upload(
             current_user(), key, chunks, expected=form.expected
