@@ -64,5 +64,8 @@ class KeyEnding:
 
     def end_due(self) -> None:
         """End the keys of every user for whom that is still to be done."""
-        for user in self.session.scalars(select(User).where(User.keys_end_due.is_not(None))).all():
-            self.end(user)
+        due = select(User.id).where(User.keys_end_due.is_not(None))
+        for user_id in self.session.scalars(due).all():
+            user = self.session.get(User, user_id)
+            if user is not None:  # removed meanwhile
+                self.end(user)

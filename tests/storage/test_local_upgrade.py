@@ -62,7 +62,7 @@ def test_a_process_that_is_killed_half_way_leaves_the_earlier_schema(
 
     def upgrade(die: Callable[[], None]) -> None:
         def watched(*args: Any, **kwargs: Any) -> sqlite3.Connection:
-            connection = connect(*args, **kwargs)
+            connection: sqlite3.Connection = connect(*args, **kwargs)
             connection.set_trace_callback(lambda sql: die() if f"TABLE {table}" in sql else None)
             return connection
 
