@@ -122,6 +122,8 @@ def _has_too_many(data: bytes) -> bool:
     if _marks(data) <= MAX_MEMBERS:
         return False
     text = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if text.count(b'"') > 4 * MAX_MEMBERS:  # a name and a value for each, and no other body's
+        return True
     return _marks(b"".join(text.split(b'"')[::2])) > MAX_MEMBERS
 
 

@@ -217,3 +217,91 @@ def _chunks(target: Target, stack: ExitStack, begin: bytes, piece: bytes) -> Non
     crowd = target.crowd(stack, 16)
     tell(crowd, head + begin)
     again_and_again(stack, crowd, lambda raw: raw.send(piece), 0.01)
+
+
+# --- B3: bodies -----------------------------------------------------------------------------------
+
+
+def bodies_of_a_million_lists(target: Target, stack: ExitStack) -> None:
+    """Send 4 MB of lists in a list, which a parser without a bound is busy with for a second."""
+    _ask_again_and_again(target, stack, "DELETE /api/s3/objects", _list("keys", "[]", 1_300_000))
+
+
+def bodies_of_a_million_objects(target: Target, stack: ExitStack) -> None:
+    """Send 4 MB of objects in a list, to a route that looks at each."""
+    _ask_again_and_again(target, stack, "POST /api/files/upload", _list("files", "{}", 1_300_000))
+
+
+def completions_of_10_000_parts(target: Target, stack: ExitStack) -> None:
+    """Name as many parts as there may be, of an upload that is not there."""
+    part = '{"part_number":1,"etag":"0123456789abcdef0123456789abcdef"}'
+    _ask_again_and_again(
+        target, stack, "POST /v1/files/uploads/1/complete/", _list("parts", part, 10_000)
+    )
+
+
+def forms_whose_parts_have_large_heads(target: Target, stack: ExitStack) -> None:
+    """Send forms of as many parts as there may be, each with a head of parameters."""
+    head = 'form-data; name="a"' + ';x="\\""' * 2000
+    part = f"--b\r\nContent-Disposition: {head}\r\n\r\nv\r\n"
+    form = "multipart/form-data; boundary=b"
+    _ask_again_and_again(
+        target, stack, "POST /s3/upload", f"{part * 31}--b--\r\n".encode(), content_type=form
+    )
+
+
+def ranges_by_the_hundred(target: Target, stack: ExitStack) -> None:
+    """Ask for hundreds of single bytes of a large file at once, and hang up."""
+    ranges = ",".join(f"{start}-{start}" for start in range(0, 2000, 2))
+    request = target.edge.request(f"GET {target.get}", f"Range: bytes={ranges}")
+
+    def begin(raw: Raw) -> None:
+        raw.send(request)
+        raw.take(64)
+
+    _again_on_new_connections(target, stack, begin)
+
+
+def connections_that_come_and_go(target: Target, stack: ExitStack) -> None:
+    """Connect, send half of a head, and hang up."""
+    _again_on_new_connections(target, stack, lambda raw: raw.send(b"GET / HTTP/1.1\r\nHo"))
+
+
+def _list(name: str, element: str, count: int) -> bytes:
+    return f'{{"{name}":[{",".join([element] * count)}]}}'.encode()
+
+
+def _ask_again_and_again(
+    target: Target,
+    stack: ExitStack,
+    line: str,
+    body: bytes,
+    *,
+    content_type: str = "application/json",
+) -> None:
+    """Send one request again and again, in four threads, each time on a new connection."""
+    length = f"Content-Length: {len(body)}"
+    request = target.edge.request(line, f"Content-Type: {content_type}", length, body=body)
+
+    def ask(raw: Raw) -> None:
+        raw.send(request)
+        raw.answer()
+
+    for _ in range(4):
+        _again_on_new_connections(target, stack, ask)
+
+
+def _again_on_new_connections(
+    target: Target, stack: ExitStack, act: Callable[[Raw], object]
+) -> None:
+    is_over = threading.Event()
+
+    def work() -> None:
+        while not is_over.wait(0.01):
+            with suppress(OSError), Raw(target.edge.url) as raw:
+                act(raw)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    stack.callback(thread.join)
+    stack.callback(is_over.set)

@@ -45,6 +45,12 @@ ATTACKS: dict[str, Callable[[Target, ExitStack], None]] = {
         attacks.a_flood_of_readiness,
         attacks.endless_chunk_extensions,
         attacks.endless_trailers,
+        attacks.bodies_of_a_million_lists,
+        attacks.bodies_of_a_million_objects,
+        attacks.completions_of_10_000_parts,
+        attacks.forms_whose_parts_have_large_heads,
+        attacks.ranges_by_the_hundred,
+        attacks.connections_that_come_and_go,
     )
 }
 
