@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import chain
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Select, false, select
+from sqlalchemy import ColumnElement, Select, false, func, select, text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, make_transient
 
 from softfactory.clock import Clock
 from softfactory.errors import InvalidInput
@@ -16,12 +16,16 @@ from softfactory.models import User
 from softfactory.services.names import canonical_email, email_problems, folded, username_problems
 from softfactory.services.passwords import hash_password, password_problems
 from softfactory.services.unit_of_work import write
+from softfactory.storage.keys import Roots
 
 BUILT_IN = "public"
 """The account of callers without a token (contracts: simple); a name that nobody can register."""
 
 BUILT_IN_EMAIL = "public@public.invalid"
 """Undeliverable, and taken by no registration (RFC 2606 section 2: ``.invalid``)."""
+
+_PASS_OVER = text("SELECT setval('users_id_seq', GREATEST(:id, last_value)) FROM users_id_seq")
+"""PostgreSQL: the next ids are behind this one; SQLite sees to that by itself (AUTOINCREMENT)."""
 
 _TAKEN = "Username already exists. Choose another."
 
@@ -104,19 +108,19 @@ class Users:
         if user is not None:
             return user
         now = self.clock()
+        user = User(
+            uuid=str(uuid4()),
+            username=BUILT_IN,
+            username_folded=BUILT_IN,
+            email=BUILT_IN_EMAIL,
+            email_folded=BUILT_IN_EMAIL,
+            created_at=now,
+            confirmed_at=now,
+        )
+        unused = self._unused_id(user)
         try:
             with write(self.session):
-                self.session.add(
-                    User(
-                        uuid=str(uuid4()),
-                        username=BUILT_IN,
-                        username_folded=BUILT_IN,
-                        email=BUILT_IN_EMAIL,
-                        email_folded=BUILT_IN_EMAIL,
-                        created_at=now,
-                        confirmed_at=now,
-                    )
-                )
+                self._add(user, unused)
         except IntegrityError:
             pass  # Another request was faster, and this account is the same for all.
         return self.session.scalars(query).one()
@@ -127,15 +131,52 @@ class Users:
 
         Raises:
             InvalidInput: by field: another request took a name first.
+            StorageError: nobody can say whether storage uses the id that the user would get.
         """
+        unused = self._unused_id(user)
         try:
             with write(self.session):
-                self.session.add(user)
-                self.session.flush()
+                self._add(user, unused)
                 yield
         except IntegrityError:
             self._check_free(user)
             raise
+
+    def _unused_id(self, user: User) -> int:
+        """Return an id, most likely the next one, whose uploads root storage does not use.
+
+        The id is a name too. A database that was lost or set back gives ids again, and with one it
+        would give the files of whoever had it.
+        """
+        unused = (self.session.scalar(select(func.max(User.id))) or 0) + 1
+        self.session.commit()  # No connection waits for storage.
+        step = 1
+        while self._is_used(user, unused):
+            unused += step
+            step *= 2
+        return unused
+
+    def _is_used(self, user: User, user_id: int) -> bool:
+        roots = Roots.of(uuid=user.uuid, user_id=user_id, username=user.username)
+        return self.holds_anything(roots.uploads)
+
+    def _add(self, user: User, unused: int) -> None:
+        """Add the row, in the caller's transaction, with ``unused`` for its id or a later one."""
+        self.session.add(user)
+        self.session.flush()
+        step = 1
+        # Ids are never given twice, so the next may be later than it seemed.
+        while user.id < unused or (user.id > unused and self._is_used(user, user.id)):
+            next_id = max(unused, user.id + step)
+            step *= 2
+            self.session.delete(user)
+            self.session.flush()
+            make_transient(user)
+            user.id = next_id
+            self.session.add(user)
+            self.session.flush()
+            if self.session.get_bind().dialect.name == "postgresql":
+                self.session.execute(_PASS_OVER, {"id": next_id})
 
     def _check_free(self, user: User) -> None:
         """Raise InvalidInput if someone has the name or the address of ``user``."""

@@ -325,3 +325,19 @@ def test_making_an_account_without_mail_obeys_the_same_rules(world: World) -> No
 
 def _registering(username: str, email: str) -> Callable[[Accounts], None]:
     return lambda accounts: accounts.register(username, email, PASSWORD)
+
+
+def test_nobody_gets_an_id_that_storage_already_uses(world: World) -> None:
+    world.confirmed("first", "first@example.com")
+    first = world.accounts().users.find("first")
+    assert first is not None
+    # As where the database was lost, or set back to what it was before these had their ids.
+    used = {first.id + ahead for ahead in range(1, 8)}
+    world.prefixes |= {f"uploads/{used_id}/" for used_id in used}
+
+    for name in ("second", "third", "fourth"):
+        world.confirmed(name, f"{name}@example.com")
+
+    ids = world.open_session().scalars(select(User.id).order_by(User.id)).all()
+    assert len(ids) == 4
+    assert not used & {*ids}
