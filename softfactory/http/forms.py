@@ -14,7 +14,7 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 from softfactory.errors import InvalidInput, UnsupportedMediaType
 from softfactory.http.bodies import CHUNK_SIZE, body_stream, read_chunk
 from softfactory.http.part_names import field_name, file_name, parameters_of
-from softfactory.services.quotas import Expected
+from softfactory.services.storage_use import Expected
 
 MAX_FIELD_SIZE = 64 * 1024
 """Bytes of one field that is no file."""

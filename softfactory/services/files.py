@@ -21,7 +21,7 @@ from softfactory.services.content_types import (
 )
 from softfactory.services.links import Links, SignedLink
 from softfactory.services.newest import FilePage, newest_files
-from softfactory.services.quotas import Expected
+from softfactory.services.storage_use import Expected
 from softfactory.storage.base import Storage
 from softfactory.storage.keys import clean_filename
 

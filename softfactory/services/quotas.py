@@ -6,18 +6,15 @@ locked then, so that of two who reserve at once the second sees what the first h
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, text
 
-from softfactory.errors import QuotaExceeded, TooManyUploads
 from softfactory.models import User, UserQuota, UserStorage
 from softfactory.services.generations import raise_generations
+from softfactory.services.storage_use import StorageUse
 from softfactory.storage.base import Storage, VersionBytes
 from softfactory.storage.keys import Roots
-
-FIRST_BYTES = 1024 * 1024
-"""What is reserved for a file of unknown size, before it is asked for more."""
 
 _FOUND = (
     select(
@@ -38,83 +35,6 @@ _COUNT_NOW = text("SET CONSTRAINTS user_storage_counts IMMEDIATE")
 """PostgreSQL counts at the commit, which is too late to look (migration 0007)."""
 
 _QUOTAS = UserQuota.metadata.tables[UserQuota.__tablename__]
-
-
-class Expected(NamedTuple):
-    """How many bytes of a file will come, as far as that is known before they do.
-
-    Attributes:
-        most: None where nobody says.
-    """
-
-    least: int
-    most: int | None
-
-    @classmethod
-    def exactly(cls, size: int) -> Self:
-        """Return the expectation of a declared size."""
-        return cls(size, size)
-
-    def within(self, limit: int) -> "Expected":
-        """Return what is left to expect where no more than ``limit`` bytes are taken."""
-        return Expected(
-            min(self.least, limit), limit if self.most is None else min(self.most, limit)
-        )
-
-    @property
-    def first(self) -> int:
-        """What to reserve before the first byte."""
-        return FIRST_BYTES if self.most is None else self.most
-
-
-@dataclass(frozen=True, slots=True)
-class StorageUse:
-    """What a user holds of storage; bytes.
-
-    Attributes:
-        used: of files and, where storage counts them, of their older versions.
-        reserved: promised to open uploads.
-        quota: None where there is no limit.
-        versions: of ``used``, those of older and deleted versions.
-    """
-
-    used: int
-    reserved: int
-    open_uploads: int
-    quota: int | None
-    versions: int = 0
-
-    def with_upload(self, size: int, *, max_open_uploads: int) -> "StorageUse":
-        """Return the use with one more upload of ``size`` bytes.
-
-        Raises:
-            QuotaExceeded, TooManyUploads: there is no room for it.
-        """
-        if self.open_uploads >= max_open_uploads:
-            raise TooManyUploads(
-                f"{self.open_uploads} of your uploads are open, and {max_open_uploads} may be at "
-                "once. Complete or abort some, then try again."
-            )
-        self.require(size)
-        return replace(self, reserved=self.reserved + size, open_uploads=self.open_uploads + 1)
-
-    def require(self, size: int, *, already: int = 0) -> None:
-        """Return if ``size`` more bytes fit; what is no growth always does.
-
-        Args:
-            already: bytes of the same upload that are reserved; the sentence tells the whole.
-
-        Raises:
-            QuotaExceeded: they do not.
-        """
-        held = self.used + self.reserved
-        if self.quota is not None and size > 0 and held + size > self.quota:
-            raise QuotaExceeded.of(
-                used=held - already,
-                quota=self.quota,
-                asked=size + already,
-                versions=self.versions,
-            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from softfactory.services.archive import open_object
 from softfactory.services.arrival import MAX_FORM_SIZE, Arrival
 from softfactory.services.catalog import RACES, Catalog
 from softfactory.services.heads import find_object, is_listed
-from softfactory.services.quotas import Expected
+from softfactory.services.storage_use import Expected
 from softfactory.services.visible import VisibleObjects
 from softfactory.storage.base import MAX_LIST_LIMIT, ObjectSummary, Storage, StoredObject
 from softfactory.storage.disposition import OCTET_STREAM

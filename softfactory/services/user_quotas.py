@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from softfactory.errors import NotFound
 from softfactory.models import User
-from softfactory.services.quotas import Quotas, StorageUse
+from softfactory.services.quotas import Quotas
+from softfactory.services.storage_use import StorageUse
 from softfactory.services.unit_of_work import write
 from softfactory.services.users import Users
 

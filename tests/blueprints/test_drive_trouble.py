@@ -14,7 +14,7 @@ from softfactory.http.extensions import db
 from softfactory.http.runtime import runtime
 from softfactory.http.services import catalog, maintenance
 from softfactory.models import FileUpload
-from softfactory.services.quotas import Expected
+from softfactory.services.storage_use import Expected
 from softfactory.storage.base import Storage
 from softfactory.storage.keys import Key
 from tests.blueprints.drive_client import (

@@ -13,7 +13,7 @@ from softfactory.http.extensions import db
 from softfactory.http.runtime import runtime
 from softfactory.http.services import catalog, maintenance, part_receiver
 from softfactory.models import FileUpload
-from softfactory.services.quotas import Expected
+from softfactory.services.storage_use import Expected
 from softfactory.storage.keys import Key
 from tests import samples
 from tests.blueprints import drive_client, uploads_client

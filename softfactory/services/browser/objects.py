@@ -14,7 +14,7 @@ from softfactory.services.arrival import MAX_FORM_SIZE, Arrival
 from softfactory.services.browser.names import file_key, stored_file_key, stored_key
 from softfactory.services.catalog import RACES, Catalog
 from softfactory.services.links import Links
-from softfactory.services.quotas import Expected
+from softfactory.services.storage_use import Expected
 from softfactory.services.visible import VisibleObjects
 from softfactory.storage.base import ObjectInfo, ObjectVersion, Storage
 from softfactory.storage.disposition import OCTET_STREAM

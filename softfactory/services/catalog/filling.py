@@ -16,7 +16,7 @@ from softfactory.services.catalog.reserving import OPEN, Reserving
 from softfactory.services.catalog.rows import FILES, RACES, told_by
 from softfactory.services.digest import Digest
 from softfactory.services.generations import raise_generations
-from softfactory.services.quotas import Expected
+from softfactory.services.storage_use import Expected
 from softfactory.services.unit_of_work import statements, write
 from softfactory.storage.base import ObjectInfo
 from softfactory.storage.keys import Key

@@ -13,7 +13,7 @@ from softfactory.models import FileUpload, UploadStatus
 from softfactory.services.catalog.rows import FILES, Rows
 from softfactory.services.generations import raise_generations
 from softfactory.services.look_up import as_loaded
-from softfactory.services.quotas import Expected
+from softfactory.services.storage_use import Expected
 from softfactory.services.unit_of_work import statements, write
 from softfactory.storage.keys import Key, upload_key
 

@@ -14,7 +14,7 @@ from softfactory.services.catalog import Catalog
 from softfactory.services.multipart.aborting import abort
 from softfactory.services.multipart.completing import Completion, NamedParts, named_size
 from softfactory.services.multipart.records import MultipartRecords, require_open
-from softfactory.services.quotas import Expected
+from softfactory.services.storage_use import Expected
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import PartInfo, SignedUrl, Storage
 from softfactory.storage.keys import Key

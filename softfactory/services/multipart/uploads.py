@@ -23,7 +23,7 @@ from softfactory.services.multipart.aborting import abort
 from softfactory.services.multipart.completing import Completion, NamedParts
 from softfactory.services.multipart.part_urls import PartUrls
 from softfactory.services.multipart.records import MultipartRecords
-from softfactory.services.quotas import Expected
+from softfactory.services.storage_use import Expected
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import MAX_PARTS, PartInfo, SignedUrl, Storage
 from softfactory.storage.keys import Key

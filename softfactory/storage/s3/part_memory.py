@@ -65,7 +65,10 @@ Part = bytearray | PartFile
 
 
 class PartMemory:
-    """Places for parts. Nobody waits for one, because a client may fill its own as slowly as it likes."""
+    """Places for parts.
+
+    Nobody waits for one, because a client may fill its own as slowly as it likes.
+    """
 
     def __init__(self, places: int = PLACES) -> None:
         """Let so many parts be in memory at once."""
@@ -91,7 +94,8 @@ class PartMemory:
         """Yield the bytes in parts of exactly ``size``, each with whether it is the last.
 
         The last, and it alone, may be smaller; no bytes at all make one empty part. Where there is
-        no place for a part, it is a file. It is the caller's until the next is asked for, and its place with it; close this in the end.
+        no place for a part, it is a file. It is the caller's until the next is asked for, and its
+        place with it; close this in the end.
         """
         rest: memoryview = memoryview(b"")
         source = iter(chunks)
