@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from config import Config, ConfigError
 from softfactory.http.server.binding import refuse_unusable_addresses
+from softfactory.http.server.descriptors import connections
 from softfactory.http.server.schema import prepare_schema
 from softfactory.http.server.succession import replace_all
 from softfactory.http.server.worker import PatientWorker
@@ -50,6 +51,9 @@ threads = 64
 
 They begin when they are needed first. 64 of them, all busy, took 3 MB more than 16.
 """
+
+worker_connections = connections()
+"""gunicorn's 1,000, or what the process may have open: an idle client costs one descriptor, a download two."""
 
 http_parser = "fast" if find_spec("gunicorn_h1c") else "python"
 """The C parser where requirements-fast.txt could be installed; ``when_ready`` says if it was not."""
