@@ -23,7 +23,7 @@ from softfactory.services.links import Links, SignedLink
 from softfactory.services.newest import FilePage, newest_files
 from softfactory.services.storage_use import Expected
 from softfactory.storage.base import Storage
-from softfactory.storage.keys import clean_filename
+from softfactory.storage.filenames import clean_filename
 
 MAX_FORM_FILE_SIZE = 50 * 1024 * 1024
 """Bytes (files-api.md, Overview)."""

@@ -9,7 +9,8 @@ from softfactory.services.listed_file import ListedFile
 from softfactory.storage.base import Storage
 from softfactory.storage.cloudfront import CloudFront
 from softfactory.storage.disposition import content_disposition, safe_content_type
-from softfactory.storage.keys import StoredKey, shortened
+from softfactory.storage.filenames import shortened
+from softfactory.storage.keys import StoredKey
 
 MAX_URL_LENGTH = 7 * 1024
 """Bytes; CloudFront takes URLs of 8,192, and S3 8 KB of URL and headers together (S3 error codes,

@@ -19,10 +19,10 @@ from softfactory.services.storage_use import Expected
 from softfactory.services.visible import VisibleObjects
 from softfactory.storage.base import MAX_LIST_LIMIT, ObjectSummary, Storage, StoredObject
 from softfactory.storage.disposition import OCTET_STREAM
+from softfactory.storage.filenames import clean_filename
 from softfactory.storage.keys import (
     StoredKey,
     check_prefix,
-    clean_filename,
     forms,
     is_staging,
     shown_filename,

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from softfactory.errors import NotConfigured
-from softfactory.storage.keys import url_path
+from softfactory.storage.url_path import url_path
 
 
 class CloudFront:

@@ -9,15 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
-from urllib.parse import quote
 
 from softfactory.errors import InvalidInput, InvalidKey
+from softfactory.storage.filenames import NOT_IN_XML, clean_filename, shortened
 
 MAX_KEY_BYTES = 1024
 """S3: object key names are at most 1024 bytes of UTF-8 (Naming Amazon S3 objects)."""
-
-MAX_FILENAME_BYTES = MAX_KEY_BYTES
-"""What is kept of a client's name; the key of a file may keep less."""
 
 SHARED_ROOTS = ("users", "uploads")
 """The first segments below which several users have their roots."""
@@ -26,10 +23,6 @@ RESERVED_ROOTS = frozenset(
     {"users", "uploads", "public", "files", "media", "static", "temp_uploads"}
 )
 """First segments that no username may take; compared in lower case."""
-
-NOT_IN_XML = "\ufffe\uffff"
-"""XML 1.0 has no way to say these two (section 2.2): a server's answers about such a key fail, and
-with one such upload Ceph can no longer list any upload of the bucket."""
 
 STAGING_FOLDER = ".uploads/"
 """Below a user's ``<username>/`` root: bytes that were sent and are not confirmed yet."""
@@ -183,22 +176,6 @@ def is_staging(key: str) -> bool:
     return root not in ("users", "uploads") and rest.startswith(STAGING_FOLDER)
 
 
-def clean_filename(filename: str) -> str:
-    """Return the part of a client's ``filename`` that can stand as the last segment of a key.
-
-    Unicode stays, in its NFC form; folders and control characters go.
-
-    Raises:
-        InvalidInput: nothing that could be a name is left.
-    """
-    name = unicodedata.normalize("NFC", filename.rsplit("/", 1)[-1])
-    name = "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cs"))
-    name = name.translate(dict.fromkeys(map(ord, NOT_IN_XML))).strip()
-    if name in ("", ".", ".."):
-        raise InvalidInput.of("file", "The file has no usable name. Give it a file name.")
-    return shortened(name, MAX_FILENAME_BYTES)
-
-
 def shown_filename(key: StoredKey) -> str:
     """Return what a file of this key is called, where nobody said otherwise."""
     try:
@@ -229,37 +206,9 @@ def forms(text: str) -> list[str]:
     return [f for f in meant if len(f.encode(errors="replace")) <= MAX_KEY_BYTES] or [text]
 
 
-def url_path(key: str) -> str:
-    """Return ``key`` percent-encoded for the path of a URL, of which no client changes anything.
-
-    Clients resolve ``.`` and ``..`` segments before they send a URL (RFC 3986 section 5.2.4; WHATWG
-    URL: also percent-encoded ones). So the slashes beside them are written %2F: to whoever serves
-    the URL they are slashes all the same.
-    """
-    path = quote(key, safe="/")
-    if not path.startswith(".") and "/." not in path:
-        return path
-    first, *rest = path.split("/")
-    encoded, before = first, first
-    for segment in rest:
-        encoded += ("%2F" if {before, segment} & {".", ".."} else "/") + segment
-        before = segment
-    return encoded
-
-
 def _fit(prefix: str, filename: str) -> Key:
     """Join the two, shortening the stem of ``filename`` where the key would be too long."""
     return Key(prefix + shortened(filename, MAX_KEY_BYTES - len(prefix.encode())))
-
-
-def shortened(filename: str, room: int) -> str:
-    """Return ``filename`` in at most ``room`` bytes; the stem gives way, a short extension stays."""
-    if len(filename.encode()) <= room:
-        return filename
-    stem, dot, extension = filename.rpartition(".")
-    suffix = dot + extension if stem and len(extension.encode()) <= 20 else ""  # noqa: PLR2004
-    kept = (stem if suffix else filename).encode()[: room - len(suffix.encode())]
-    return kept.decode(errors="ignore") + suffix
 
 
 def _check(value: str, *, segments: list[str]) -> None:

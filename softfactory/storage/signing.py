@@ -15,7 +15,7 @@ from itsdangerous import Signer
 from softfactory.clock import Clock, utc_now
 from softfactory.errors import InvalidInput, InvalidSignature, SignatureExpired
 from softfactory.storage.base import SignedUrl, size_of_part
-from softfactory.storage.keys import url_path
+from softfactory.storage.url_path import url_path
 
 MAX_EXPIRY = timedelta(days=7)
 """S3: a SigV4 presigned URL lives at most seven days."""

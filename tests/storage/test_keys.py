@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softfactory.errors import InvalidInput, InvalidKey
+from softfactory.storage.filenames import clean_filename
 from softfactory.storage.keys import (
     MAX_KEY_BYTES,
     FolderKey,
     Key,
     Roots,
-    clean_filename,
     is_reserved_root,
     upload_key,
 )

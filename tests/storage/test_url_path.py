@@ -7,7 +7,8 @@ import pytest
 from requests import Request
 from urllib3.util import parse_url
 
-from softfactory.storage.keys import forms, url_path
+from softfactory.storage.keys import forms
+from softfactory.storage.url_path import url_path
 
 
 @pytest.mark.parametrize(

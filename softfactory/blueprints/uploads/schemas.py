@@ -15,7 +15,7 @@ from softfactory.services.access import MAX_ID
 from softfactory.services.content_types import type_by_name
 from softfactory.services.multipart import Declared, UploadState
 from softfactory.storage.base import MAX_PART_SIZE, MAX_PARTS, MIN_PART_SIZE
-from softfactory.storage.keys import clean_filename
+from softfactory.storage.filenames import clean_filename
 
 MAX_NAME_LENGTH = 1024
 """Characters; what the database keeps of a name."""

@@ -19,7 +19,8 @@ from softfactory.services.generations import touch
 from softfactory.services.links import Links
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import ObjectInfo, Storage, StorageClass, StoredObject
-from softfactory.storage.keys import Key, StoredKey, clean_filename, forms
+from softfactory.storage.filenames import clean_filename
+from softfactory.storage.keys import Key, StoredKey, forms
 
 RESTORING = "File restoration initiated. Try changing the tier again after restoration is complete."
 

@@ -18,7 +18,8 @@ from softfactory.services.drive.open_uploads import OpenUploads
 from softfactory.services.quotas import Quotas
 from softfactory.services.unit_of_work import write
 from softfactory.storage.base import Storage, StorageClass
-from softfactory.storage.keys import Key, clean_filename, drive_key, staging_key
+from softfactory.storage.filenames import clean_filename
+from softfactory.storage.keys import Key, drive_key, staging_key
 
 MAX_FILES = 100
 """Files of one request (contracts: Texts and shapes)."""

@@ -14,8 +14,9 @@ from urllib.parse import quote, urlsplit
 
 from softfactory.errors import InvalidInput, StorageError
 from softfactory.storage.base import SignedUrl, size_of_part
-from softfactory.storage.keys import Key, StoredKey, root_of, url_path
+from softfactory.storage.keys import Key, StoredKey, root_of
 from softfactory.storage.s3.bucket import Bucket, SigningCredentials
+from softfactory.storage.url_path import url_path
 
 MAX_EXPIRY = timedelta(days=7)
 """S3: SigV4 presigned URLs live no longer."""
