@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import urljoin
 
 from flask import Flask
 
@@ -19,12 +20,20 @@ def paths(app: Flask, method: str) -> set[str]:
     return {re.sub("<[^>]*>", "1", rule.rule).rstrip("/") or "/" for rule in rules}
 
 
+def _led_to(path: str, link: bytes) -> bytes:
+    return urljoin(path, link.decode()).encode()
+
+
 def answer(caller: Caller, method: str, path: str) -> Any:
     """Return everything of an answer that two equal ones have in common."""
     response = caller.client.open(path, method=method, headers=caller.headers)
     headers = {name: value for name, value in response.headers if name not in CHANGING}
     try:
-        return response.status_code, headers, response.get_data()
+        body = response.get_data()
+        if response.mimetype == "text/html":  # Its links are relative, and lead to the same pages.
+            body = re.sub(rb'"(\.[^"]*)"', lambda link: _led_to(path, link[1]), body)
+            del headers["Content-Length"]
+        return response.status_code, headers, body
     finally:
         response.close()
 

@@ -61,7 +61,7 @@ class Container:
             try:
                 if requests.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5).ok:
                     return
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 time.sleep(0.05)
         raise RuntimeError((self.data / "log").read_text())
 

@@ -64,6 +64,8 @@ SUBSETS = "subsets"
 """Completes an upload without some of its parts, as S3 does (RGW 16 wants all that arrived)."""
 STREAMING = "streaming"
 """Keeps its bytes outside this process, so that its memory can be measured."""
+SIGNED_HEADERS = "signed headers"
+"""Obeys no header that its upload URLs do not sign (RGW does, where no role signs them)."""
 DISK = "disk"
 """Leaves files behind where a process is killed."""
 
@@ -77,11 +79,20 @@ CAPABILITIES = {
         DECLARED,
         SUBSETS,
         STREAMING,
+        SIGNED_HEADERS,
         DISK,
     },
-    "local-unversioned": {NO_VERSIONS, SNAPSHOTS, STRICT, DECLARED, SUBSETS, DISK},
-    "s3-moto": {VERSIONS, SNAPSHOTS, ARCHIVE, QUICK, PAGES, SUBSETS},
-    "s3-moto-unversioned": {NO_VERSIONS, SUBSETS},
+    "local-unversioned": {
+        NO_VERSIONS,
+        SNAPSHOTS,
+        STRICT,
+        DECLARED,
+        SUBSETS,
+        SIGNED_HEADERS,
+        DISK,
+    },
+    "s3-moto": {VERSIONS, SNAPSHOTS, ARCHIVE, QUICK, PAGES, SUBSETS, SIGNED_HEADERS},
+    "s3-moto-unversioned": {NO_VERSIONS, SUBSETS, SIGNED_HEADERS},
     "s3-rgw": {VERSIONS, SNAPSHOTS, STRICT, STREAMING},
 }
 """Every storage under contract and what it can; a test runs on all that can what it ``needs``."""
