@@ -472,6 +472,28 @@ def test_parts_that_went_straight_to_storage_are_counted_at_the_next_url(
 
 
 @on_s3
+def test_parts_that_arrived_are_reserved_once_by_those_who_ask_for_urls_at_once(
+    app: Flask, alice: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit(app, alice, 1000)
+    upload = initiate(alice)
+    send_part(alice, upload, 1, b"1" * 600)
+    with app.app_context():
+        storage = runtime().storage
+    list_parts, others = storage.list_parts, [3]
+
+    def while_another_asks(*arguments: Any) -> Any:
+        if others:
+            part_url(alice, upload, others.pop())
+        return list_parts(*arguments)
+
+    monkeypatch.setattr(storage, "list_parts", while_another_asks)
+
+    assert part_url(alice, upload, 2).status_code == 200
+    assert reserved(alice) == 600
+
+
+@on_s3
 @pytest.mark.parametrize("is_known", [True, False])
 def test_completing_looks_at_the_true_size(app: Flask, alice: Caller, *, is_known: bool) -> None:
     upload = initiate(alice)

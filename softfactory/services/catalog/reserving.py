@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from softfactory.errors import Conflict, StorageFull
@@ -27,6 +27,11 @@ _RESERVED = "files_reserved_here"
 
 _ADD = insert(FILES).returning(FILES.c.id)
 _OPEN_ROW = update(FILES).where(FILES.c.id == bindparam("resized_id"), FILES.c.status.in_(OPEN))
+_LOCK_OPEN = (
+    select(FILES.c.file_size)
+    .where(FILES.c.id == bindparam("locked_id"), FILES.c.status.in_(OPEN))
+    .with_for_update()
+)
 _RESIZE = _OPEN_ROW.values(file_size=FILES.c.file_size + bindparam("more"))
 _RESERVE_NOTHING = _OPEN_ROW.values(file_size=0)
 
@@ -122,6 +127,23 @@ class Reserving(Rows):
             if fits < most:
                 _resize(connection, file_id, fits - most)
             return fits
+
+    def reserve_at_least(self, file_id: int, user_id: int, size: int) -> None:
+        """Let an open upload's row reserve ``size`` bytes in all, unless it has as many already.
+
+        Of several that ask at once, as those do who ask for the URLs of parts, one reserves them.
+
+        Raises:
+            Conflict, QuotaExceeded: as ``reserve_more``.
+        """
+        with statements(self.session) as connection:
+            reserved = connection.scalar(_LOCK_OPEN, {"locked_id": file_id})
+            if reserved is None:
+                raise Conflict("The upload was ended while its bytes came. Begin a new one.")
+            more = size - reserved
+            if more > 0:
+                _resize(connection, file_id, more)
+                self.quotas.require(connection, user_id, least=more, most=more)
 
     def require_room(self, user_id: int, size: int) -> None:
         """Return if the user may have ``size`` more bytes, which no row reserves.

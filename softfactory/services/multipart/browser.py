@@ -117,11 +117,9 @@ class BrowserUploads:
 
     def _reserve_arrived(self, upload: MultipartUpload) -> None:
         """Reserve what arrived in storage and did not pass through this service."""
-        file_id, user_id, reserved = upload.file.id, upload.file.user_id, upload.file.file_size
+        file_id, user_id = upload.file.id, upload.file.user_id
         arrived = self.storage.list_parts(Key(upload.file.file_key), upload.upload_id)
-        more = sum(part.size for part in arrived) - reserved
-        if more > 0:
-            self.catalog.reserve_more(file_id, user_id, least=more, most=more)
+        self.catalog.reserve_at_least(file_id, user_id, sum(part.size for part in arrived))
 
     def abort(self, user: User, key: Key, upload_id: str) -> None:
         """End the upload and drop its parts; safe to repeat.

@@ -58,7 +58,8 @@ class Completion:
             if upload.num_parts is not None:
                 _check_declared(upload, parts, arrived)
             else:
-                self._reserve(upload.file, named_size(parts, arrived))
+                size = named_size(parts, arrived)
+                self.catalog.reserve_at_least(upload.file_id, upload.file.user_id, size)
                 self.catalog.evict_expired(key)
             self.catalog.session.commit()  # no transaction is open while storage works
             info = self.storage.complete_multipart(key, upload_id, parts)
@@ -66,8 +67,8 @@ class Completion:
             raise InvalidPart(error.message, errors={"parts": [error.message]}) from error
         except UploadNotFound:
             return self._ended_elsewhere(row_id, parts)
-        except StorageError:
-            # What Ceph says of an upload that another request is ending, or has just ended.
+        except (Conflict, StorageError):
+            # What is said of an upload that another request is ending, or has just ended.
             if (file := self._ended(row_id)) is None:
                 raise
             return file
@@ -77,12 +78,6 @@ class Completion:
             self._take_back(key, info, is_beside=is_beside)
             raise
         return file or self._settle(row_id, info)
-
-    def _reserve(self, file: FileUpload, size: int) -> None:
-        """Let the row of an upload without a declared size reserve what it is to be."""
-        more = size - file.file_size
-        if more > 0:
-            self.catalog.reserve_more(file.id, file.user_id, least=more, most=more)
 
     def recover(self, upload: MultipartUpload, parts: NamedParts | None = None) -> bool:
         """Whether storage has completed the upload; its rows are then completed too.
