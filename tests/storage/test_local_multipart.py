@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from softfactory.errors import InvalidInput, StorageError, UploadNotFound
+from softfactory.errors import InvalidInput, InvalidPart, StorageError, UploadNotFound
 from softfactory.storage.base import MIN_PART_SIZE
 from softfactory.storage.keys import Key
 from softfactory.storage.local import LocalStorage
@@ -324,3 +324,55 @@ def test_an_upload_whose_directory_was_removed_by_hand_can_be_aborted(
     storage.abort_multipart(KEY, upload_id)
 
     assert list(storage.list_multiparts()) == []
+
+
+@pytest.mark.parametrize("is_declared", [True, False])
+@pytest.mark.parametrize("how", ["missing", "wrong size"])
+def test_a_part_whose_bytes_are_lost_is_asked_for_again(
+    storage: LocalStorage, tmp_path: Path, how: str, is_declared: bool
+) -> None:
+    part_size, size = (MIN_PART_SIZE, len(WHOLE)) if is_declared else (None, None)
+    upload_id = storage.create_multipart(KEY, part_size=part_size, size=size)
+    parts = send_all(storage, upload_id)
+    # Parts that come a second time have a file of their own in each kind of upload.
+    send(storage, KEY, upload_id, 3, LAST)
+    (file,) = (tmp_path / "temp_uploads" / upload_id).glob("00003-*")
+    if how == "missing":
+        file.unlink()
+    else:
+        os.truncate(file, 10)
+
+    assert [part.part_number for part in storage.list_parts(KEY, upload_id)] == [1, 2]
+    with pytest.raises(InvalidPart, match="Part 3 has not arrived"):
+        storage.complete_multipart(KEY, upload_id, parts)
+    send(storage, KEY, upload_id, 3, LAST)
+    storage.complete_multipart(KEY, upload_id, parts)
+    assert read(storage, KEY) == WHOLE
+
+
+def test_slots_that_were_cut_off_are_asked_for_again(
+    storage: LocalStorage, upload_id: str, tmp_path: Path
+) -> None:
+    parts = send_all(storage, upload_id)
+    os.truncate(tmp_path / "temp_uploads" / upload_id / "whole", MIN_PART_SIZE + 5)
+
+    assert [part.part_number for part in storage.list_parts(KEY, upload_id)] == [1]
+    with pytest.raises(InvalidPart, match="Part 3 has not arrived"):
+        storage.complete_multipart(KEY, upload_id, parts)
+    send(storage, KEY, upload_id, 2, SECOND)
+    send(storage, KEY, upload_id, 3, LAST)
+    storage.complete_multipart(KEY, upload_id, parts)
+    assert read(storage, KEY) == WHOLE
+
+
+def test_an_upload_whose_slots_are_gone_is_not_there(
+    storage: LocalStorage, upload_id: str, tmp_path: Path
+) -> None:
+    parts = send_all(storage, upload_id)
+    (tmp_path / "temp_uploads" / upload_id / "whole").unlink()
+
+    with pytest.raises(UploadNotFound):
+        storage.list_parts(KEY, upload_id)
+    with pytest.raises(UploadNotFound):
+        storage.complete_multipart(KEY, upload_id, parts)
+    storage.abort_multipart(KEY, upload_id)

@@ -93,7 +93,7 @@ class Multipart(LocalBase):
     def list_parts(self, key: StoredKey, upload_id: str) -> list[PartInfo]:
         """Return the parts that arrived whole, by number."""
         upload = self._upload(key, upload_id)
-        arrived = self._index.read(partial(uploads.arrived, upload=upload))
+        arrived = self._arrived(upload)
         return [PartInfo(part.part_number, part.etag, part.size) for part in arrived]
 
     def complete_multipart(
@@ -102,8 +102,7 @@ class Multipart(LocalBase):
         """Make the object of the given parts (number, ETag), in the order of their numbers."""
         upload = self._upload(key, upload_id)
         with self._directories.locked(upload, fcntl.LOCK_EX):
-            arrived = self._index.read(partial(uploads.arrived, upload=upload))
-            chosen = uploads.choose(arrived, parts)
+            chosen = uploads.choose(self._arrived(upload), parts)
             with assembled(self._files, self._directories.of(upload), upload, chosen) as file:
                 version = Version(
                     key=key,
@@ -139,6 +138,16 @@ class Multipart(LocalBase):
                 active = from_ticks(upload.last_activity)
                 yield MultipartInfo(upload.key, upload.upload_id, active)
             after = page[-1]
+
+    def _arrived(self, upload: Upload) -> list[Part]:
+        """Return the parts that arrived whole, and whose bytes are there, by number."""
+        read = partial(uploads.arrived, upload=upload)
+        arrived = self._index.read(read)
+        lost = self._directories.lost(upload, arrived)
+        if lost:
+            # One that was replaced meanwhile is not lost: it has another file now.
+            arrived = [part for part in self._index.read(read) if part not in lost]
+        return arrived
 
     @contextmanager
     def _arriving(self, upload: Upload, part_number: int) -> Iterator[_Slot | Draft]:

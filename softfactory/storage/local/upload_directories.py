@@ -3,7 +3,7 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from secrets import token_hex
@@ -17,7 +17,7 @@ from softfactory.storage.local.directories import (
     make_durable,
 )
 from softfactory.storage.local.failures import OutcomeUnknown, Translated
-from softfactory.storage.local.uploads import Upload
+from softfactory.storage.local.uploads import Part, Upload
 from softfactory.storage.local.writing import Draft
 
 WHOLE = "whole"
@@ -109,6 +109,27 @@ class UploadDirectories:
                     raise UploadNotFound from error
             yield draft
 
+    def lost(self, upload: Upload, parts: Iterable[Part]) -> set[Part]:
+        """Return those of the ``parts`` whose bytes are not there any more.
+
+        Raises:
+            UploadNotFound: the file with the slots is gone; the upload cannot go on.
+        """
+        directory = self.of(upload)
+        with Translated():
+            whole = _size_of(directory / WHOLE) if upload.is_declared else None
+            if upload.is_declared and whole is None:
+                raise UploadNotFound
+            return {
+                part
+                for part in parts
+                if (
+                    _size_of(directory / part.file) != part.size
+                    if part.file is not None
+                    else upload.offset(part.part_number) + part.size > (whole or 0)
+                )
+            }
+
     def discard(self, upload: Upload, name: str) -> None:
         """Remove the file of a part that was replaced; the sweep takes one that resists."""
         try:
@@ -119,6 +140,14 @@ class UploadDirectories:
     def remove(self, upload: Upload) -> None:
         """Remove the directory of an upload that has ended; the sweep takes what resists."""
         shutil.rmtree(self.of(upload), ignore_errors=True)
+
+
+def _size_of(path: Path) -> int | None:
+    """Return the bytes of a file; None where there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
 
 
 def _make_file(path: Path, size: int) -> None:
