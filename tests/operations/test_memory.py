@@ -53,3 +53,32 @@ def resident(call: str) -> int:
 
 def test_parts_that_were_sent_leave_a_process_no_larger() -> None:
     assert resident("memory.give_back_large_blocks()") < 40
+
+
+READING = """
+import resource, threading
+from softfactory import memory
+memory.give_back_large_blocks()
+
+def read():
+    for _ in range(300):
+        bytearray(b"x") * (1024 * 1024)
+
+thread = threading.Thread(target=read)
+thread.start()
+thread.join()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+"""
+
+
+def test_what_is_read_piece_by_piece_takes_its_memory_from_the_system_once() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", READING],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert int(ran.stdout) < 20_000  # 77,000 pages where each piece is new
