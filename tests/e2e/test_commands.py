@@ -47,7 +47,13 @@ PROGRAMS = re.compile(
     r"( |$)"
 )
 SERVES = re.compile(r"make run|\S*gunicorn ")
-STANDS_FOR = {"EMAIL": "{name}@example.com", "NAME": "{name}", "...": "Secure1Pass", "DAYS": "1"}
+STANDS_FOR = {
+    "EMAIL": "{name}@example.com",
+    "NAME": "{name}",
+    "...": "Secure1Pass",
+    "DAYS": "1",
+    "MIB": "1000",
+}
 
 AT_SCALE = {
     "postgresql://...": "sqlite:///scale.db",
