@@ -13,7 +13,7 @@ def utc_now() -> datetime:
 
 
 def isoformat(moment: datetime, *, milliseconds: bool = False) -> str:
-    """Return ``moment`` as ISO 8601 in UTC with a ``Z`` (contracts: Time).
+    """Return ``moment`` as ISO 8601 in UTC with a ``Z`` (docs/api/README.md, Slashes and times).
 
     Args:
         milliseconds: with three digits of them; otherwise whole seconds.

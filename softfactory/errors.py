@@ -19,7 +19,7 @@ class SoftFactoryError(Exception):
     """Base of every deliberate failure.
 
     Attributes:
-        code: the stable name programs act on (contracts: Errors).
+        code: the stable name programs act on (docs/api/README.md, Errors).
         message: a sentence for people; safe to show to any client.
         retry_after: seconds after which it makes sense to ask again; None where that is not known.
     """
@@ -72,7 +72,7 @@ class InvalidInput(SoftFactoryError):
 
 
 class InvalidKey(InvalidInput):
-    """A string that no object may be named by (contracts: Keys)."""
+    """A string that no object may be named by (docs/api/README.md, Keys)."""
 
 
 class InvalidCode(InvalidInput):

@@ -42,7 +42,7 @@ from softfactory.storage.s3 import S3Storage
 from softfactory.storage.signing import UrlSigner
 
 UPLOADS = {"multipart/form-data": "files.upload", "application/json": "drive.upload"}
-"""Who answers POST /api/files/upload (contracts: Where two contracts meet on one URL)."""
+"""Who answers POST /api/files/upload (docs/api/README.md, One URL, two contracts)."""
 
 
 def create_app(config: Config, *, clock: Clock = utc_now, storage: Storage | None = None) -> Flask:

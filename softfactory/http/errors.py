@@ -1,7 +1,7 @@
 """Errors become HTTP here and nowhere else: one body for every failure of every route.
 
 ``{"error", "detail", "code"}``, with ``"errors"`` for invalid input and ``"success": false`` below
-``/s3`` (contracts: Errors).
+``/s3`` (docs/api/README.md, Errors).
 """
 
 from http import HTTPStatus

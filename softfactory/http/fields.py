@@ -12,7 +12,7 @@ from softfactory.services.access import MAX_ID
 from softfactory.services.content_types import said_type, shown_type
 
 MAX_ERRORS = 20
-"""Errors that one answer names (contracts: Settled after the first trials)."""
+"""Errors that one answer names (docs/api/README.md, Errors)."""
 
 MAX_TEXT = 4096
 """Characters of a text in a list: far more than any key has, and answers that name it are bounded."""

@@ -20,7 +20,7 @@ REDIS_TIMEOUT = 1
 """Seconds that a request waits for Redis before it goes without."""
 
 MAX_LIFETIME = timedelta(hours=1)
-"""No entry outlives it (drive-api.md, "Automatic Cache Expiration")."""
+"""No entry outlives it (docs/api/drive.md, Lists)."""
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,7 @@ from softfactory.storage.base import StorageClass
 
 
 class UploadStatus(StrEnum):
-    """Where a file stands (upload-flow.md, Upload Status)."""
+    """Where a file stands (docs/api/uploads.md, Status)."""
 
     PENDING = "pending"
     UPLOADING = "uploading"

@@ -6,7 +6,7 @@ from softfactory.errors import FileTooLarge
 from softfactory.services.content_types import ContentSniffer
 
 MAX_FORM_SIZE = 100 * 1024 * 1024
-"""Bytes of one file (browser-api.md, Upload Object; simple has the same, contracts: Files)."""
+"""Bytes of one file (docs/api/browser.md, Upload; docs/api/simple.md, Upload)."""
 
 
 class Arrival:

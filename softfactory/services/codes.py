@@ -13,10 +13,10 @@ from softfactory.models import CodePurpose, MailCode, SentCode, User
 
 DIGITS = 6
 MAX_TRIES = 5
-"""In all: the fifth wrong one ends the code (contracts: browser)."""
+"""In all: the fifth wrong one ends the code (docs/api/accounts.md, Codes)."""
 
 MAX_SENT, SENT_WITHIN = 5, timedelta(hours=1)
-"""Codes that an account is sent (contracts: Per account)."""
+"""Codes that an account is sent (docs/api/accounts.md, Codes)."""
 
 NOBODY = 0
 """No user's id: what is asked for a name that nobody has takes as long as for one."""

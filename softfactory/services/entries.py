@@ -1,4 +1,4 @@
-"""Files of any status by their id: shown, described anew and deleted (upload-flow.md)."""
+"""Files of any status by their id: shown, described anew and deleted (docs/api/uploads.md)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Files that come as one form: stored, listed, linked and deleted (files-api.md)."""
+"""Files that come as one form: stored, listed, linked and deleted (docs/api/files.md)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from softfactory.storage.base import Storage
 from softfactory.storage.filenames import clean_filename
 
 MAX_FORM_FILE_SIZE = 50 * 1024 * 1024
-"""Bytes (files-api.md, Overview)."""
+"""Bytes (docs/api/files.md, Types and categories)."""
 
 
 class IncomingFile(Protocol):

@@ -7,7 +7,8 @@ from email_validator import EmailNotValidError, validate_email
 from softfactory.storage.keys import is_reserved_root
 
 USERNAME = r"[A-Za-z0-9][A-Za-z0-9._-]{2,63}"
-"""contracts: Keys. No slash and no ``@``: never a path, never an address."""
+"""No slash and no ``@``: never a path, never an address (docs/api/accounts.md, Usernames and
+passwords)."""
 
 
 def username_problems(username: str) -> list[str]:

@@ -24,7 +24,7 @@ SALT_BYTES = 16
 HASH_BYTES = 32
 
 MIN_LENGTH = 8
-"""Characters (contracts: browser)."""
+"""Characters (docs/api/accounts.md, Usernames and passwords)."""
 MAX_BYTES = 1024
 """Of UTF-8; a bound, so that no caller has us hash a book."""
 MAX_CONCURRENT = 4

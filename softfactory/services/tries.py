@@ -25,8 +25,8 @@ class Secret(StrEnum):
 
 
 FIRST_WAITING = {Secret.PASSWORD: 5, Secret.CODE: 6}
-"""The wrong try in a row behind which the account waits (contracts: Per account). A code ends with
-its fifth, and the try behind that is still told so, rather than to wait for a code that is gone."""
+"""The wrong try in a row after which the account waits (docs/api/accounts.md, Wrong passwords and
+codes). A code ends with its fifth wrong try, and the next try is still told that the code is wrong."""
 
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
 """NIST SP 800-63B section 5.2.2: "30 seconds up to an hour"; each wait is twice the one before."""

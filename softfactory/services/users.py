@@ -19,7 +19,7 @@ from softfactory.services.unit_of_work import write
 from softfactory.storage.keys import Roots
 
 BUILT_IN = "public"
-"""The account of callers without a token (contracts: simple); a name that nobody can register."""
+"""The account of callers without a token (docs/api/simple.md); a name that nobody can register."""
 
 BUILT_IN_EMAIL = "public@public.invalid"
 """Undeliverable, and taken by no registration (RFC 2606 section 2: ``.invalid``)."""

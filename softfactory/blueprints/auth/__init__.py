@@ -1,4 +1,4 @@
-"""Accounts and logins: ``/api/auth`` (browser-api.md, Authentication Endpoints)."""
+"""Accounts and logins: ``/api/auth`` (docs/api/accounts.md)."""
 
 from softfactory.blueprints.auth.routes import blueprint
 

@@ -1,4 +1,4 @@
-"""The credentials part of the browser contract: keys for a user's own tools (browser-api.md)."""
+"""Keys for a user's own tools: ``/api/credentials`` (docs/api/credentials.md)."""
 
 from softfactory.blueprints.credentials.routes import blueprint
 

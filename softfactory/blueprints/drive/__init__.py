@@ -1,4 +1,4 @@
-"""The drive contract: uploads by presigned URL, two lists, tiers and renaming (drive-api.md)."""
+"""The drive contract: uploads by presigned URL, lists, tiers and renaming (docs/api/drive.md)."""
 
 from softfactory.blueprints.drive.routes import blueprint
 

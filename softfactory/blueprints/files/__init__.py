@@ -1,4 +1,4 @@
-"""The files contract: uploads by multipart form (files-api.md)."""
+"""The files contract: uploads by multipart form (docs/api/files.md)."""
 
 from softfactory.blueprints.files.routes import blueprint
 

@@ -1,4 +1,4 @@
-"""The browser contract's S3 operations (browser-api.md)."""
+"""The browser contract's S3 operations (docs/api/browser.md)."""
 
 from softfactory.blueprints.s3 import multipart_routes, routes
 from softfactory.blueprints.s3.blueprint import blueprint

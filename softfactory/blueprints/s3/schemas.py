@@ -13,7 +13,7 @@ from softfactory.http.rows import RowSchema
 from softfactory.http.schemas import Answer
 
 MAX_BATCH = 1000
-"""Keys of one batch delete (contracts: browser), as many as S3's DeleteObjects takes."""
+"""Keys of one request (docs/api/browser.md, Delete many), as many as S3's DeleteObjects takes."""
 
 _KEY = {"example": "users/0b6e43f2-5d3a-4f0c-9a53-2b1f0f6f2f1e/folder/file.txt"}
 

@@ -1,4 +1,4 @@
-"""The simple contract: files for scripts and curl (simple-s3-api.md)."""
+"""The simple contract: files for scripts and curl (docs/api/simple.md)."""
 
 from softfactory.blueprints.simple.routes import blueprint
 

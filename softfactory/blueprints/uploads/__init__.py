@@ -1,4 +1,4 @@
-"""The uploads contract: large files in parts (upload-flow.md)."""
+"""The uploads contract: large files in parts (docs/api/uploads.md)."""
 
 from softfactory.blueprints.uploads.routes import blueprint
 

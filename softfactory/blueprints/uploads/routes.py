@@ -54,7 +54,7 @@ def upload_part(query: dict[str, Any], file_id: int, part_number: int) -> Respon
     size = declared_size(admitted.size, limit=MAX_PART_SIZE)
     part = admitted.store(body_chunks(size), size=size)
     response = jsonify(schemas.UploadedPart().dump(part))
-    # Bare, as upload-flow.md shows it: clients name it as they read it when they complete.
+    # Bare (docs/api/uploads.md, Send a part): clients complete with the ETag as they read it here.
     response.headers["ETag"] = part.etag
     return response
 

@@ -10,7 +10,7 @@ from softfactory.http.server.signals import ClientTooSlow
 
 
 class Refusal(NamedTuple):
-    """A status with its code and its sentence (contracts: Errors)."""
+    """A status with its code and its sentence (docs/api/README.md, Errors)."""
 
     status: HTTPStatus
     code: str

@@ -1,4 +1,4 @@
-"""The storage browser: objects and folders as storage has them (browser-api.md, S3 Operations)."""
+"""The storage browser: objects and folders as storage has them (docs/api/browser.md)."""
 
 from softfactory.services.browser.deletion import BatchReport, Deletion
 from softfactory.services.browser.entries import Entry

@@ -15,7 +15,7 @@ from softfactory.services.visible import VisibleObjects
 from softfactory.storage.base import MAX_LIST_LIMIT
 
 MAX_RESULTS = 1000
-"""Results of one search (contracts: Files)."""
+"""Results of one search (docs/api/browser.md, Search)."""
 
 MAX_SCANNED = 20_000
 """Objects of storage that one search looks at; 20 requests, where storage is S3."""

@@ -21,4 +21,4 @@ ALLOWED_TYPES = MappingProxyType(
         XLSX: "document",
     }
 )
-"""Category by content type (contracts, files: File Categories & Supported Types)."""
+"""Category by content type (docs/api/files.md, Types and categories)."""

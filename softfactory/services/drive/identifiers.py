@@ -23,7 +23,7 @@ from softfactory.storage.base import Storage
 from softfactory.storage.keys import StoredKey, forms, is_staging, shown_filename
 
 MAX_NAME = 65
-"""Characters of a username and the dash behind it (contracts: Keys)."""
+"""Characters of a username and the dash behind it (docs/api/README.md, Keys)."""
 
 _OBJECT_ID = re.compile("[0-9a-fA-F]{24}")
 _NUMBER = re.compile("[0-9]{1,19}")
@@ -45,7 +45,7 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class Finder:
-    """Finds files for their user; to everyone else there are none (contracts: Whose)."""
+    """Finds files for their user; others find none (docs/api/README.md, Ownership)."""
 
     session: Session
     storage: Storage

@@ -10,7 +10,7 @@ from softfactory.services.drive.entries import Entry
 from softfactory.services.drive.recent_list import EntryPage
 
 PAGE_LIFETIME = timedelta(minutes=5)
-"""drive-api.md, "Response Caching"; within the hour of "Automatic Cache Expiration"."""
+"""docs/api/drive.md, Lists."""
 
 
 class ResponseCache(Protocol):

@@ -17,7 +17,7 @@ from softfactory.storage.base import MAX_LIST_LIMIT, ObjectSummary, Storage
 from softfactory.storage.keys import STAGING_FOLDER, is_staging
 
 RECENT = timedelta(minutes=5)
-"""How long a file counts as recent (drive-api.md, "Handling of Recently Uploaded Files")."""
+"""How long a file counts as recent (docs/api/drive.md, Lists)."""
 
 MAX_RECENT = 1000
 """Recent files that are looked for; more of them within five minutes are a bulk import."""

@@ -22,7 +22,7 @@ from softfactory.storage.filenames import clean_filename
 from softfactory.storage.keys import Key, drive_key, staging_key
 
 MAX_FILES = 100
-"""Files of one request (contracts: Texts and shapes)."""
+"""Files of one request (docs/api/drive.md, Uploads)."""
 
 TIERS = {"standard": StorageClass.STANDARD, "glacier": StorageClass.GLACIER}
 

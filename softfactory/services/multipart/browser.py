@@ -1,4 +1,4 @@
-"""Multipart uploads to keys that the client names (browser-api.md): sizes unknown until the end."""
+"""Multipart uploads, of unknown size, to keys that the client names (docs/api/browser.md)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

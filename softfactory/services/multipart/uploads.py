@@ -1,4 +1,4 @@
-"""Uploads of declared size: begun, looked at, completed and aborted (upload-flow.md)."""
+"""Uploads of declared size: begun, looked at, completed and aborted (docs/api/uploads.md)."""
 
 from collections.abc import Sequence
 from contextlib import suppress

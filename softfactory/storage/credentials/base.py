@@ -14,11 +14,12 @@ MIN_SESSION = timedelta(minutes=15)
 """STS: no session is shorter (AssumeRole, GetFederationToken: DurationSeconds)."""
 
 MAX_ASKED = timedelta(hours=12)
-"""The longest session that may be asked for (contracts: browser, temporary credentials)."""
+"""The longest session that may be asked for (docs/api/credentials.md, Temporary credentials)."""
 
 MAX_SESSION = timedelta(hours=1)
-"""The longest that is given: AWS ends none before its time, and a new password should (contracts:
-Ends). It is also what every role allows (AssumeRole: DurationSeconds)."""
+"""The longest that is given: AWS ends none before its time, and a new password should
+(docs/api/credentials.md, Temporary credentials). It is also what every role allows (AssumeRole:
+DurationSeconds)."""
 
 
 class KeyStatus(StrEnum):
