@@ -2,7 +2,7 @@
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -190,8 +190,17 @@ def test_a_version_that_storage_fails_for_stops_no_other(
     assert [each["key"] for each in report["unreadable"]] == ["alice/b"]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Take SIGINT as at a terminal; what a shell starts in the background ignores it (POSIX)."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @both_storages
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.usefixtures("interruptible")
 def test_stopped_it_says_where_to_go_on(
     make_app: Callable[..., Flask], storage: Storage, number: signal.Signals
 ) -> None:
