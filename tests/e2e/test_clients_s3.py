@@ -1,14 +1,12 @@
 """boto3 and the aws command line, with the credentials that the service issues."""
 
-import json
 import os
 import shutil
 import subprocess
 import sys
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
@@ -20,12 +18,7 @@ from tests.e2e.clients import johndoe
 from tests.e2e.conftest import s3_client
 from tests.e2e.person import Person
 from tests.e2e.server import ROOT, Server
-from tests.servers.s3_buckets import (
-    ACCESS_KEY_ID,
-    ENDPOINT_URL,
-    SECRET_ACCESS_KEY,
-    needs_server,
-)
+from tests.servers.s3_buckets import ENDPOINT_URL, needs_server, role_for
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -43,28 +36,8 @@ pytestmark = [
 @pytest.fixture
 def role_arn(storage_environment: dict[str, str]) -> Iterator[str]:
     """A role that may do anything with the bucket, and that the service may take on."""
-    iam = boto3.client(
-        "iam",
-        region_name="us-east-1",
-        endpoint_url=ENDPOINT_URL,
-        aws_access_key_id=ACCESS_KEY_ID,
-        aws_secret_access_key=SECRET_ACCESS_KEY,
-    )
-
-    def policy(**statement: Any) -> str:
-        document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]}
-        return json.dumps(document, separators=(",", ":"))  # Ceph takes no spaces
-
-    name = f"clients-{uuid.uuid4().hex}"
-    bucket = f"arn:aws:s3:::{storage_environment['AWS_S3_BUCKET']}"
-    principal = {"AWS": ["arn:aws:iam:::user/testing"]}
-    trust = policy(Principal=principal, Action=["sts:AssumeRole"])
-    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    everything = policy(Action="s3:*", Resource=[bucket, f"{bucket}/*"])
-    iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=everything)
-    yield arn
-    iam.delete_role_policy(RoleName=name, PolicyName="all")
-    iam.delete_role(RoleName=name)
+    with role_for(storage_environment["AWS_S3_BUCKET"]) as arn:
+        yield arn
 
 
 @pytest.fixture
